@@ -1,0 +1,106 @@
+"""Everything that can go wrong, by what is to be done about it.
+
+RefreshError
+ ├─ ConfigurationError      a setting is missing or wrong: the process must not serve
+ ├─ InvalidMessage          a message nobody can ever handle: dead-lettered with its reason
+ ├─ PermanentError          retrying cannot help: the task ends `failed` with the reason
+ │   ├─ InvalidRegistration the registry, the source and the target do not fit together
+ │   ├─ SnapshotLost        the source can no longer be read at the run's snapshot
+ │   ├─ ReconcileMismatch   what arrived is not what BigQuery has
+ │   └─ PublishTooLarge     the publish does not fit into one time budget
+ ├─ RetryLater              passing trouble: the task goes back with a delay, attempts are capped
+ ├─ ResultLost              a job's result, or a read session, is gone: made again at the same snapshot
+ ├─ Held                    the data is not fit to publish: the task ends `held`, nothing changed
+ ├─ OutOfTime               the time budget is used up: checkpoint, continue by a new message
+ ├─ ClaimLost               another worker took the claim over: stop, write nothing
+ └─ CommitUnknown           a COMMIT without a reply: the durable marker is looked up before anything else
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class RefreshError(Exception):
+    """Base of every error of this project."""
+
+
+class ConfigurationError(RefreshError):
+    """A setting is missing or has a value that is not allowed; the message names it."""
+
+
+class InvalidMessage(RefreshError):
+    """A message that can never be handled; `reason` is what the dead letter records."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class PermanentError(RefreshError):
+    """A failure that no retry mends. `reason` is a stable word, the message tells people what to do."""
+
+    reason = "permanent"
+
+    def __init__(self, message: str, *, reason: str | None = None) -> None:
+        super().__init__(message)
+        if reason is not None:
+            self.reason = reason
+
+
+class InvalidRegistration(PermanentError):
+    """The registered table cannot be refreshed as it is registered; the message names table, column and remedy."""
+
+    reason = "invalid_registration"
+
+
+class SnapshotLost(PermanentError):
+    """The source can no longer be read at the run's snapshot (time travel has passed it, or the table was replaced)."""
+
+    reason = "snapshot_lost"
+
+
+class ReconcileMismatch(PermanentError):
+    """What was received or staged differs from BigQuery's figures; the message names slice and column."""
+
+    reason = "reconcile_mismatch"
+
+
+class PublishTooLarge(PermanentError):
+    """The publish was cut off by its statement timeout; the message has its figures."""
+
+    reason = "publish_too_large"
+
+
+class RetryLater(RefreshError):
+    """Passing trouble that outlives a quick retry. `at_least` is a floor in seconds for the delay."""
+
+    def __init__(self, message: str, *, reason: str = "transient", at_least: float = 0.0) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.at_least = at_least
+
+
+class ResultLost(RefreshError):
+    """The job's result or the read session no longer exists, or the job failed in a way that a new job may mend."""
+
+
+class Held(RefreshError):
+    """The data must not be published. `reason` is a stable word, `details` has the figures."""
+
+    def __init__(self, message: str, *, reason: str, details: dict[str, Any]) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.details = details
+
+
+class OutOfTime(RefreshError):
+    """The worker's time budget, or its process, is about to end; what was committed stands."""
+
+
+class ClaimLost(RefreshError):
+    """The claim's epoch is no longer the row's: somebody else works on it, and this worker must write nothing."""
+
+
+class CommitUnknown(RefreshError):
+    """The connection died while a COMMIT was under way; only the durable marker tells what became of it."""
