@@ -7,8 +7,12 @@ RefreshError
  │   ├─ InvalidRegistration the registry, the source and the target do not fit together
  │   ├─ SnapshotLost        the source can no longer be read at the run's snapshot
  │   ├─ ReconcileMismatch   what arrived is not what BigQuery has
- │   └─ PublishTooLarge     the publish does not fit into one time budget
+ │   ├─ PublishTooLarge     the publish does not fit into one time budget
+ │   └─ StoreRefused        Postgres refused a statement for good; has the SQLSTATE
  ├─ RetryLater              passing trouble: the task goes back with a delay, attempts are capped
+ │   ├─ RetryNow            a deadlock or the like: the same step may be tried again at once
+ │   ├─ LockTimeout         a lock was not to be had within lock_timeout
+ │   └─ StatementTimeout    a statement was cut off by statement_timeout
  ├─ ResultLost              a job's result, or a read session, is gone: made again at the same snapshot
  ├─ Held                    the data is not fit to publish: the task ends `held`, nothing changed
  ├─ OutOfTime               the time budget is used up: checkpoint, continue by a new message
@@ -72,6 +76,17 @@ class PublishTooLarge(PermanentError):
     reason = "publish_too_large"
 
 
+class StoreRefused(PermanentError):
+    """Postgres refused a statement. `sqlstate` and `constraint` say which rule was broken."""
+
+    reason = "database_refused"
+
+    def __init__(self, message: str, *, sqlstate: str, constraint: str | None = None) -> None:
+        super().__init__(message)
+        self.sqlstate = sqlstate
+        self.constraint = constraint
+
+
 class RetryLater(RefreshError):
     """Passing trouble that outlives a quick retry. `at_least` is a floor in seconds for the delay."""
 
@@ -79,6 +94,18 @@ class RetryLater(RefreshError):
         super().__init__(message)
         self.reason = reason
         self.at_least = at_least
+
+
+class RetryNow(RetryLater):
+    """The transaction was undone by chance (deadlock, serialization): the step may be run again at once."""
+
+
+class LockTimeout(RetryLater):
+    """A lock was not to be had within the transaction's lock_timeout."""
+
+
+class StatementTimeout(RetryLater):
+    """A statement ran longer than the transaction's statement_timeout."""
 
 
 class ResultLost(RefreshError):

@@ -1,0 +1,206 @@
+"""Postgres over pg8000: transactions with time limits, named parameters, COPY, errors sorted by SQLSTATE."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from threading import Lock
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import pg8000.native
+from pg8000.exceptions import DatabaseError, InterfaceError
+
+from shared.domain.errors import (
+    CommitUnknown,
+    ConfigurationError,
+    LockTimeout,
+    RefreshError,
+    RetryLater,
+    RetryNow,
+    StatementTimeout,
+    StoreRefused,
+)
+from shared.planning.classification import Disposition, of_sqlstate
+from shared.ports import Row, Session
+
+_CONNECTION_LOST = (InterfaceError, OSError)
+_CONNECT_TIMEOUT_SECONDS = 10
+_SSL_MODES = {"disable", "require", "verify-ca", "verify-full"}
+
+
+class PostgresStore:
+    """A `Store`. Connections are opened when first needed and kept for the next transaction."""
+
+    def __init__(self, database_url: str, *, application_name: str = "refresh") -> None:
+        self._arguments = connection_arguments(database_url) | {"application_name": application_name}
+        self._idle: list[pg8000.native.Connection] = []
+        self._lock = Lock()
+
+    @contextmanager
+    def transaction(
+        self, *, lock_timeout: float = 10.0, statement_timeout: float | None = None, isolation: str = "read committed"
+    ) -> Iterator[Session]:
+        """See `ports.Store`. Timeouts in seconds."""
+        connection = self._take()
+        try:
+            with _translated():
+                connection.run(
+                    f"BEGIN ISOLATION LEVEL {isolation}; SET LOCAL lock_timeout = {round(lock_timeout * 1000)};"
+                    f"SET LOCAL statement_timeout = {round((statement_timeout or 0) * 1000)};"
+                    "SET LOCAL idle_in_transaction_session_timeout = 120000"
+                )
+            yield _PostgresSession(connection)
+        except BaseException:
+            self._roll_back(connection)
+            raise
+        try:
+            connection.run("COMMIT")
+        except _CONNECTION_LOST as error:
+            _close(connection)
+            raise CommitUnknown(f"the reply to COMMIT was lost: {error!r}") from error
+        except DatabaseError as error:
+            self._roll_back(connection)
+            raise _sorted_error(error) from error
+        self._give_back(connection)
+
+    def close(self) -> None:
+        """Close every idle connection."""
+        with self._lock:
+            idle, self._idle = self._idle, []
+        for connection in idle:
+            _close(connection)
+
+    def _take(self) -> pg8000.native.Connection:
+        with self._lock:
+            if self._idle:
+                return self._idle.pop()
+        with _translated():
+            connection = pg8000.native.Connection(**self._arguments)
+            connection._usock.settimeout(None)
+            connection.run("SET TIME ZONE 'UTC'; SET intervalstyle = 'postgres'; SET datestyle = 'ISO'")
+            return connection
+
+    def _give_back(self, connection: pg8000.native.Connection) -> None:
+        with self._lock:
+            self._idle.append(connection)
+
+    def _roll_back(self, connection: pg8000.native.Connection) -> None:
+        try:
+            connection.run("ROLLBACK")
+        except (DatabaseError, *_CONNECTION_LOST):
+            _close(connection)
+        else:
+            self._give_back(connection)
+
+
+class _PostgresSession:
+    def __init__(self, connection: pg8000.native.Connection) -> None:
+        self._connection = connection
+
+    def run(self, sql: str, **parameters: Any) -> list[Row]:
+        with _translated():
+            rows = self._connection.run(sql, **parameters)
+        names = [column["name"] for column in self._connection.columns or ()]
+        return [dict(zip(names, row, strict=True)) for row in rows or ()]
+
+    def copy_in(self, sql: str, chunks: Iterable[bytes]) -> None:
+        stream = _Guarded(chunks)
+        try:
+            with _translated():
+                self._connection.run(sql, stream=stream)
+        except RefreshError:
+            if stream.failure is not None:
+                raise stream.failure from None
+            raise
+        if stream.failure is not None:
+            raise stream.failure
+
+
+class _Guarded:
+    """Chunks that end the COPY with garbage when their source fails, so that the server refuses what was sent so far.
+
+    pg8000 would leave the protocol in the middle of a COPY if its stream raised.
+    """
+
+    def __init__(self, chunks: Iterable[bytes]) -> None:
+        self._chunks = chunks
+        self.failure: BaseException | None = None
+
+    def __iter__(self) -> Iterator[bytes]:
+        try:
+            yield from self._chunks
+        except BaseException as error:
+            self.failure = error
+            yield b"\x00"
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except DatabaseError as error:
+        raise _sorted_error(error) from error
+    except _CONNECTION_LOST as error:
+        raise RetryLater(f"database connection lost: {error!r}", reason="database_unavailable") from error
+
+
+def _sorted_error(error: DatabaseError) -> RefreshError:
+    fields = error.args[0] if error.args and isinstance(error.args[0], dict) else {}
+    code = fields.get("C", "")
+    message = ". ".join(str(fields[key]) for key in ("M", "D", "H") if fields.get(key)) or str(error)
+    match of_sqlstate(code):
+        case Disposition.RETRY_NOW:
+            return RetryNow(message, reason=f"sqlstate_{code}")
+        case Disposition.LOCK_TIMEOUT:
+            return LockTimeout(message, reason="lock_timeout")
+        case Disposition.STATEMENT_TIMEOUT:
+            return StatementTimeout(message, reason="statement_timeout")
+        case Disposition.RETRY_LATER:
+            return RetryLater(message, reason=f"sqlstate_{code}")
+        case _:
+            return StoreRefused(message, sqlstate=code, constraint=fields.get("n"))
+
+
+def _close(connection: pg8000.native.Connection) -> None:
+    with suppress(DatabaseError, *_CONNECTION_LOST):
+        connection.close()
+
+
+def connection_arguments(database_url: str) -> dict[str, Any]:
+    """pg8000's arguments for a `postgresql://user:password@host:port/database[?sslmode=…]` address.
+
+    `sslmode` is disable, require (encrypted, unverified), verify-ca or verify-full (`sslrootcert` names a CA file);
+    left out: disable on loopback, verify-full elsewhere. ConfigurationError names what is wrong, never the password.
+    """
+    parts = urlsplit(database_url)
+    if parts.scheme not in ("postgresql", "postgres") or not parts.hostname or len(parts.path) < 2:
+        raise ConfigurationError("DATABASE_URL must be postgresql://user:password@host:port/database")
+    options = {key: values[-1] for key, values in parse_qs(parts.query).items()}
+    loopback = parts.hostname in ("127.0.0.1", "localhost", "::1")
+    mode = options.pop("sslmode", "disable" if loopback else "verify-full")
+    root_certificate = options.pop("sslrootcert", None)
+    if mode not in _SSL_MODES or options:
+        wrong = f"sslmode={mode}" if mode not in _SSL_MODES else ", ".join(sorted(options))
+        raise ConfigurationError(f"DATABASE_URL: {wrong} is not supported; sslmode is one of {', '.join(sorted(_SSL_MODES))}")
+    return {
+        "user": unquote(parts.username or "postgres"),
+        "password": unquote(parts.password) if parts.password else None,
+        "host": parts.hostname,
+        "port": parts.port or 5432,
+        "database": unquote(parts.path[1:]),
+        "ssl_context": _ssl_context(mode, root_certificate),
+        "timeout": _CONNECT_TIMEOUT_SECONDS,
+    }
+
+
+def _ssl_context(mode: str, root_certificate: str | None) -> ssl.SSLContext | None:
+    if mode == "disable":
+        return None
+    context = ssl.create_default_context(cafile=root_certificate)
+    if mode != "verify-full":
+        context.check_hostname = False
+    if mode == "require":
+        context.verify_mode = ssl.CERT_NONE
+    return context
