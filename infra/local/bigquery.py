@@ -87,7 +87,7 @@ class BigQuery:
 
 
 def duckdb_home(data_dir: Path, log: Path) -> Path:
-    """A HOME that has DuckDB's extensions: beside the interpreter's packages, or where that is read-only, in `data_dir`."""
+    """A HOME that has DuckDB's extensions: beside the interpreter's packages, else in `data_dir`."""
     shared = Path(sys.prefix) / "duckdb-home"
     if shared.exists():
         return shared

@@ -184,7 +184,7 @@ class Postgres:
         if self._user is not None:
             for path in (cluster, password):
                 shutil.chown(path, self._user)
-        command = [
+        command: list[str | Path] = [
             bin_dir / "initdb",
             f"--pgdata={cluster}",
             f"--username={SUPERUSER}",

@@ -1,7 +1,9 @@
-"""Child processes of the embedded stack: a group of their own, a log file, a known moment of readiness, a certain end."""
+"""Child processes of the stack: a group of their own, a log file, a known moment of readiness, a certain end."""
 
+import contextlib
 import os
 import pwd
+import secrets
 import signal
 import subprocess
 import time
@@ -11,6 +13,10 @@ from pathlib import Path
 import psutil
 
 from infra.local import interrupts
+
+# In the environment of everything that this program starts, so that nothing is overlooked when it ends.
+OWNER_MARK = "REFRESH_STACK_OWNER"
+OWNER = f"{os.getpid()}-{secrets.token_hex(4)}"
 
 _POLL_SECONDS = 0.05
 _LAST_LINES = 15
@@ -55,7 +61,7 @@ class Process:
         self.log = log
         self._command = [str(word) for word in command]
         self._cwd = cwd
-        self._env = dict(os.environ if env is None else env)
+        self._env = {**(os.environ if env is None else env), OWNER_MARK: OWNER}
         self._user = user
         self._stop_signal = stop_signal
         self._child: subprocess.Popen[bytes] | None = None
@@ -112,10 +118,8 @@ class Process:
             return
         if self.alive:
             self._child.send_signal(how or self._stop_signal)
-            try:
+            with contextlib.suppress(subprocess.TimeoutExpired):
                 self._child.wait(grace)
-            except subprocess.TimeoutExpired:
-                pass
         self.kill()
 
     def kill(self) -> None:

@@ -1,0 +1,44 @@
+"""`python -m infra.local up` and `python -m infra.local demo`."""
+
+import logging
+import sys
+import threading
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from infra.local import interrupts
+from infra.local.process import PartFailedError
+from infra.local.pubsub import Kind
+from infra.local.stack import Stack
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="The whole system on this machine, without a cloud.")
+
+DataDir = Annotated[Path | None, typer.Option(help="Where data and logs are kept. Unset: temporary, removed at exit.")]
+EnvFile = Annotated[Path | None, typer.Option(help="Written when all is ready: addresses, tokens and process ids.")]
+Empty = Annotated[bool, typer.Option("--empty", help="Load no sample data and register no table.")]
+Bus = Annotated[Kind | None, typer.Option(help="Which Pub/Sub. Unset: the official emulator where it is found.")]
+
+
+@app.command()
+def up(data_dir: DataDir = None, env_file: EnvFile = None, empty: Empty = False, bus: Bus = None) -> None:
+    """Start everything on free loopback ports, and run until SIGTERM or Ctrl-C."""
+    with Stack(data_dir=data_dir, file=env_file, empty=empty, bus=bus) as stack:
+        print(f"ready: logs in {stack.logs}, Pub/Sub is {stack.pubsub.kind}", flush=True)
+        if "API_URL" in stack.env:
+            print(f"web page: {stack.env['API_URL']}/  (operator's token: {stack.env['API_TOKEN']})", flush=True)
+        threading.Event().wait()
+
+
+def main() -> None:
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    interrupts.install()
+    try:
+        app()
+    except PartFailedError as error:
+        sys.exit(f"the stack did not start\n{error}")
+
+
+if __name__ == "__main__":
+    main()
