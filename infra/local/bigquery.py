@@ -1,11 +1,7 @@
 """The BigQuery emulator `local-bigquery`: REST, and Storage Read over gRPC, on loopback."""
 
 import os
-import shutil
-import subprocess
 import sys
-import tempfile
-from importlib.util import find_spec
 from pathlib import Path
 
 import grpc
@@ -15,9 +11,9 @@ from google.cloud.bigquery_storage_v1 import BigQueryReadClient
 from google.cloud.bigquery_storage_v1.services.big_query_read.transports import BigQueryReadGrpcTransport
 
 from infra.local.addresses import LOOPBACK, answers, free_port
-from infra.local.process import PartFailedError, Process
+from infra.local.duckdb_home import duckdb_home
+from infra.local.process import Process
 
-_EXTENSIONS = ("ducklake", "icu", "spatial")
 _START_SECONDS = 60
 
 
@@ -56,7 +52,7 @@ class BigQuery:
             [program, *where],
             log=self._log,
             cwd=self._data_dir,
-            env={**os.environ, "HOME": str(duckdb_home(self._data_dir, self._log))},
+            env={**os.environ, "HOME": str(duckdb_home(self._data_dir))},
         )
         self._process.start()
 
@@ -84,44 +80,3 @@ class BigQuery:
 
     def _answers(self) -> bool:
         return answers(self._rest_port) and answers(self._grpc_port)
-
-
-def duckdb_home(data_dir: Path, log: Path) -> Path:
-    """A HOME that has DuckDB's extensions: beside the interpreter's packages, else in `data_dir`."""
-    shared = Path(sys.prefix) / "duckdb-home"
-    if shared.exists():
-        return shared
-    home = shared if os.access(sys.prefix, os.W_OK) else data_dir / "duckdb-home"
-    if not home.exists():
-        _install_extensions(home, log)
-    return home
-
-
-def _install_extensions(home: Path, log: Path) -> None:
-    """Install the extensions from their wheels' files; whoever renames first wins, where two do it at once."""
-    half = Path(tempfile.mkdtemp(prefix="duckdb-home-", dir=home.parent))
-    half.chmod(0o755)
-    files = [_extension_file(name) for name in _EXTENSIONS]
-    program = "import duckdb, sys\nfor file in sys.argv[1:]: duckdb.execute(f\"INSTALL '{file}'\")"
-    with log.open("ab") as output:
-        done = subprocess.run(
-            [sys.executable, "-c", program, *files],
-            env={**os.environ, "HOME": str(half)},
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            check=False,
-        )
-    if done.returncode != 0:
-        shutil.rmtree(half)
-        raise PartFailedError("bigquery", "DuckDB's extensions could not be installed", log)
-    try:
-        half.rename(home)
-    except OSError:
-        shutil.rmtree(half)
-
-
-def _extension_file(name: str) -> Path:
-    spec = find_spec(f"duckdb_extension_{name}")
-    if spec is None or spec.origin is None:
-        raise PartFailedError("bigquery", f"duckdb-extension-{name} is not installed; `make setup` installs it")
-    return next(Path(spec.origin).parent.glob("extensions/*/*.duckdb_extension"))
