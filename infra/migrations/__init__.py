@@ -1,0 +1,1 @@
+"""The database schema: numbered SQL files in `sql/`, applied once each, in order."""
