@@ -15,6 +15,7 @@ from google.cloud.bigquery_storage_v1 import BigQueryReadClient
 
 from infra.local.bigquery import BigQuery
 from infra.local.postgres import Postgres
+from infra.migrations.run import migrate
 
 PROJECT = "test-refresh"
 
@@ -60,8 +61,6 @@ def postgres_url(postgres: Postgres) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def migrated_template(postgres: Postgres) -> str:
     """The name of a database with all migrations applied, made once and copied by `migrated_url`."""
-    from infra.migrations.run import migrate
-
     name = "migrated_template"
     migrate(postgres.ensure_database(name))
     return name

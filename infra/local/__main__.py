@@ -31,6 +31,14 @@ def up(data_dir: DataDir = None, env_file: EnvFile = None, empty: Empty = False,
         threading.Event().wait()
 
 
+@app.command(add_help_option=False, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def demo(context: typer.Context) -> None:
+    """Refresh two days of sample data, and prove that every target equals its source."""
+    from infra.local.demo import main as run
+
+    sys.exit(run(context.args))
+
+
 def main() -> None:
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     interrupts.install()

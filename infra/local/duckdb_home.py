@@ -1,4 +1,4 @@
-"""A HOME that has the DuckDB extensions of the BigQuery emulator, installed from their wheels: nothing is downloaded."""
+"""A HOME that has the DuckDB extensions of the BigQuery emulator, installed from their wheels, not downloaded."""
 
 import os
 import shutil

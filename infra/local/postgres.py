@@ -56,6 +56,7 @@ class Postgres:
         self._password = ""
         self._port = free_port()
         self._process: Process | None = None
+        self._cluster = home / "cluster"
 
     @property
     def url(self) -> str:
@@ -66,6 +67,11 @@ class Postgres:
         return f"postgresql://{SUPERUSER}:{self._password}@{LOOPBACK}:{self._port}/{database}"
 
     @property
+    def cluster(self) -> Path:
+        """The data directory of the server that was started."""
+        return self._cluster
+
+    @property
     def pid(self) -> int:
         return self._running().pid
 
@@ -73,7 +79,7 @@ class Postgres:
         """Start the server, on new or existing data. Raises PartFailedError with the end of the log."""
         place = self._place()
         bin_dir = self._reachable_binaries(place)
-        cluster = place / "cluster"
+        cluster = self._cluster = place / "cluster"
         self._password = self._read_or_make_password()
         if not (cluster / "PG_VERSION").exists():
             self._initialise(bin_dir, cluster)

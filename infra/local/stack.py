@@ -15,9 +15,13 @@ from infra.local import env_file
 from infra.local.bigquery import BigQuery
 from infra.local.functions import Function, Functions, present
 from infra.local.postgres import Postgres
+from infra.local.process import PartFailedError
 from infra.local.pubsub import Kind, PubSub, create_subscriptions, create_topics
 from infra.local.reaper import Reaper
+from infra.local.sample_data import load_sample
 from infra.local.scheduler import Scheduler, schedule_from
+from infra.migrations.files import MigrationError
+from infra.migrations.run import migrate
 
 PROJECT = "demo-refresh"
 ROOT = Path(__file__).parents[2]
@@ -59,11 +63,13 @@ class Stack:
         self._root = root
         self._postgres_bin = postgres_bin
         self._parts = ExitStack()
+        self._failed = False
 
     def __enter__(self) -> Self:
         try:
             self._start()
-        except BaseException:
+        except BaseException as error:
+            self._failed = isinstance(error, PartFailedError)
             self._parts.close()
             raise
         return self
@@ -123,10 +129,11 @@ class Stack:
         }
 
     def _migrate(self) -> None:
-        from infra.migrations.run import migrate
-
-        for revision in migrate(self.postgres.url):
-            _log.info("applied migration %s", revision)
+        try:
+            applied = migrate(self.postgres.url)
+        except MigrationError as error:
+            raise PartFailedError("migrations", str(error), self.logs / "postgres.log") from error
+        _log.info("applied migrations: %s", ", ".join(applied) or "none")
 
     def _launch_functions(self) -> Functions:
         names = present(self._root) if self._with_functions else ()
@@ -138,9 +145,8 @@ class Stack:
         return functions
 
     def _load_sample(self) -> None:
-        from infra.local.sample.load import load_day_one
-
-        load_day_one(self.bigquery.client(), self.postgres.url)
+        with self.bigquery.client() as client:
+            load_sample(client, self.postgres.url, PROJECT)
 
     def _surroundings(self) -> Mapping[str, str]:
         """Our environment without what would lead a function to the real cloud."""
@@ -162,9 +168,20 @@ class Stack:
 
     def _make_data_dir(self) -> Path:
         if self._given_dir is not None:
-            self._given_dir.mkdir(mode=_DIR_MODE, parents=True, exist_ok=True)
+            try:
+                self._given_dir.mkdir(mode=_DIR_MODE, parents=True, exist_ok=True)
+            except OSError as error:
+                raise PartFailedError("data directory", f"{self._given_dir} cannot be made: {error}") from error
             return self._given_dir.resolve()
         folder = Path(tempfile.mkdtemp(prefix="refresh-stack-"))
-        self._parts.callback(shutil.rmtree, folder, ignore_errors=True)
+        self._parts.callback(self._remove, folder)
         folder.chmod(_DIR_MODE)
         return folder
+
+    def _remove(self, folder: Path) -> None:
+        """Remove the temporary folder; after a failed start keep the logs, which its message names."""
+        for entry in folder.iterdir():
+            if not (self._failed and entry == self.logs):
+                shutil.rmtree(entry)
+        if not self._failed:
+            folder.rmdir()

@@ -68,7 +68,7 @@ fi
 
 rm -f $stamp
 say "installing requirements-dev.txt"
-$venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes \
+$venv/bin/python -m pip install --quiet --quiet --disable-pip-version-check --no-deps --require-hashes \
     --only-binary :all: --requirement requirements-dev.txt
 $venv/bin/python -m infra.local.duckdb_home
 wanted >$stamp

@@ -11,7 +11,7 @@ fi
 if ! [ -x "$home/bin/uv" ]; then
     python=$(command -v python3) || { echo "setup: there is no python3 to get uv with" >&2; exit 1; }
     "$python" -m venv --clear "$home" >&2
-    "$home/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes \
+    "$home/bin/python" -m pip install --quiet --quiet --disable-pip-version-check --no-deps --require-hashes \
         --only-binary :all: --requirement infra/setup/requirements-uv.txt >&2
 fi
 echo "$home/bin/uv"
