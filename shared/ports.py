@@ -6,12 +6,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
-
-import pyarrow as pa
+from typing import TYPE_CHECKING, Any, Protocol
 
 from shared.domain.dataset import Column
 from shared.domain.messages import OwedMessage
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 Row = dict[str, Any]
 
@@ -79,7 +80,8 @@ class Source(Protocol):
         ...
 
     def run(self, job: QueryJob, *, timeout: float) -> JobResult:
-        """Run or re-attach to the job and wait at most `timeout` seconds (OutOfTime); ResultLost when its result is gone."""
+        """Run or re-attach to the job and wait at most `timeout` seconds (StillRunning); ResultLost when its result
+        is gone."""
         ...
 
     def fetch(self, result: JobResult) -> list[Row]:
@@ -111,7 +113,8 @@ class Store(Protocol):
     def transaction(
         self, *, lock_timeout: float = 10.0, statement_timeout: float | None = None, isolation: str = "read committed"
     ) -> AbstractContextManager[Session]:
-        """Begin; timeouts in seconds. Raises CommitUnknown when the reply to COMMIT is lost, RetryLater for passing trouble."""
+        """Begin; timeouts in seconds. Raises CommitUnknown when the reply to COMMIT is lost, RetryLater for passing
+        trouble."""
         ...
 
 
@@ -138,7 +141,8 @@ class Clock(Protocol):
 
 
 class Steps(Protocol):
-    """Told of every named step that the path reaches, in order; a place to watch a worker from, or to stop it in tests."""
+    """Told of every named step that the path reaches, in order; a place to watch a worker from, or to stop it in
+    tests."""
 
     def reached(self, step: str) -> None: ...
 

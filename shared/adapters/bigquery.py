@@ -20,7 +20,7 @@ from requests.exceptions import RequestException
 
 from shared.adapters.bigquery_errors import job_error, request_error, stream_error
 from shared.adapters.bigquery_schema import column_of, query_parameter
-from shared.domain.errors import InvalidRegistration, OutOfTime, ResultLost, RetryLater
+from shared.domain.errors import InvalidRegistration, ResultLost, RetryLater, StillRunning
 from shared.ports import JobResult, QueryJob, ReadSession, Row, SourceTable
 
 _CALL_TIMEOUT_SECONDS = 30.0
@@ -82,7 +82,7 @@ class BigQuerySource:
         try:
             query_job.result(timeout=timeout, retry=_CALL_RETRY, job_retry=None, max_results=0)
         except concurrent.futures.TimeoutError as error:
-            raise OutOfTime(f"BigQuery job {job.job_id} still runs") from error
+            raise StillRunning(f"BigQuery job {job.job_id} still runs") from error
         except api.GoogleAPICallError as error:
             raise job_error(error, query_job.error_result, job.job_id) from error
         except (RequestException, GoogleAuthError) as error:

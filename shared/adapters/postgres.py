@@ -183,7 +183,9 @@ def connection_arguments(database_url: str) -> dict[str, Any]:
     root_certificate = options.pop("sslrootcert", None)
     if mode not in _SSL_MODES or options:
         wrong = f"sslmode={mode}" if mode not in _SSL_MODES else ", ".join(sorted(options))
-        raise ConfigurationError(f"DATABASE_URL: {wrong} is not supported; sslmode is one of {', '.join(sorted(_SSL_MODES))}")
+        raise ConfigurationError(
+            f"DATABASE_URL: {wrong} is not supported; sslmode is one of {', '.join(sorted(_SSL_MODES))}"
+        )
     return {
         "user": unquote(parts.username or "postgres"),
         "password": unquote(parts.password) if parts.password else None,

@@ -37,7 +37,8 @@ class Column:
 class Dataset:
     """A named query over one source table, and what it yields.
 
-    `sql` is a BigQuery SELECT that reads nothing but the CTE `source`, whose columns are `fields` (already renamed, cast,
+    `sql` is a BigQuery SELECT that reads nothing but the CTE `source`, whose columns are `fields` (already renamed,
+    cast,
     read as of the run's snapshot and limited to the slice's scopes). It must compute every scope value on its own: rows
     of one scope never influence another's. It yields `columns`, and may yield the reserved columns above; every row of
     `source` must be accounted for: sum(1 + refresh_superseded + refresh_merged) = count(*) of `source`.

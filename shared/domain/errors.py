@@ -16,6 +16,7 @@ RefreshError
  ├─ ResultLost              a job's result, or a read session, is gone: made again at the same snapshot
  ├─ Held                    the data is not fit to publish: the task ends `held`, nothing changed
  ├─ OutOfTime               the time budget is used up: checkpoint, continue by a new message
+ │   └─ StillRunning        a job did not end within the wait
  ├─ ClaimLost               another worker took the claim over: stop, write nothing
  └─ CommitUnknown           a COMMIT without a reply: the durable marker is looked up before anything else
 """
@@ -123,6 +124,10 @@ class Held(RefreshError):
 
 class OutOfTime(RefreshError):
     """The worker's time budget, or its process, is about to end; what was committed stands."""
+
+
+class StillRunning(OutOfTime):
+    """A job was waited for as long as was asked, and has not ended."""
 
 
 class ClaimLost(RefreshError):

@@ -1,4 +1,5 @@
-"""The messages between functions. They carry ids, versions and nothing else; workers read the rest from the database."""
+"""The messages between functions. They carry ids, versions and nothing else; workers read the rest from the
+database."""
 
 from __future__ import annotations
 

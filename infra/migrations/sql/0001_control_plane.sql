@@ -152,6 +152,7 @@ CREATE TABLE refresh.refresh_task_scope (
     fingerprint text,
     published_fingerprint text,
     rows bigint NOT NULL DEFAULT 0,
+    rows_read bigint NOT NULL DEFAULT 0,
     slice_no integer,
     figures jsonb NOT NULL DEFAULT '{}',
     UNIQUE NULLS NOT DISTINCT (run_id, table_schema, table_name, scope),
@@ -178,6 +179,7 @@ CREATE TABLE refresh.refresh_checkpoint (
     read_session text,
     stream_offsets jsonb NOT NULL DEFAULT '{}',
     rows_expected bigint NOT NULL,
+    source_rows_expected bigint NOT NULL,
     rows_received bigint NOT NULL DEFAULT 0,
     rows_read bigint NOT NULL DEFAULT 0,
     rows_staged bigint NOT NULL DEFAULT 0,
@@ -194,7 +196,7 @@ CREATE TABLE refresh.refresh_checkpoint (
     CHECK (lease_until IS NULL OR status = 'running'),
     CONSTRAINT received_rows_are_conserved CHECK (rows_received = rows_staged + rows_quarantined),
     CONSTRAINT read_rows_are_conserved CHECK (rows_read = rows_staged + rows_quarantined + rows_superseded + rows_merged),
-    CONSTRAINT done_is_complete CHECK (status <> 'done' OR rows_received = rows_expected)
+    CONSTRAINT done_is_complete CHECK (status <> 'done' OR (rows_received = rows_expected AND rows_read = source_rows_expected))
 );
 COMMENT ON TABLE refresh.refresh_checkpoint IS 'A slice of a task: which scopes, which BigQuery job, how far it was read and staged.';
 COMMENT ON COLUMN refresh.refresh_checkpoint.rows_received IS 'Rows of the slice''s result; rows_read counts the source rows behind them.';

@@ -1,0 +1,64 @@
+"""Settings of a process, from its environment, read once. Unset or empty means default."""
+
+from __future__ import annotations
+
+from typing import Literal
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from shared.domain.errors import ConfigurationError
+
+
+class Settings(BaseSettings):
+    """Each field is the environment variable of its name in capitals."""
+
+    model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore", frozen=True)
+
+    database_url: SecretStr
+    """postgresql://user:password@host:port/database[?sslmode=…&sslrootcert=…]"""
+    google_cloud_project: str
+    """Project that BigQuery jobs are billed to, and whose topics are used."""
+    bigquery_emulator_host: str | None = None
+    """http://host:port of a BigQuery emulator; unset: Google's service."""
+    bigquery_storage_emulator_host: str | None = None
+    """host:port of its Storage Read API."""
+    pubsub_emulator_host: str | None = None
+    """host:port of a Pub/Sub emulator; unset: Google's service."""
+    refresh_schedule: str = "0 6 * * *"
+    """Cron expression of the daily trigger."""
+    refresh_time_zone: str = "UTC"
+    """IANA time zone of refresh_schedule."""
+    refresh_time_budget_seconds: float = Field(default=480.0, ge=10.0, le=3300.0)
+    """Time a worker gives one message; below the platform's own limit."""
+    refresh_publish_seconds: float = Field(default=120.0, ge=1.0, le=3000.0)
+    """Statement timeout of a publish; it starts only when this much of the budget is left."""
+    refresh_lease_seconds: float = Field(default=90.0, ge=1.0, le=600.0)
+    """How long a claim lasts without being renewed; renewed at a third of it."""
+    refresh_log_format: Literal["json", "console"] = "json"
+    """json: one line an event, in Cloud Logging's fields. console: for people."""
+
+    @field_validator("refresh_time_zone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        if value not in available_timezones():
+            raise ValueError("must be an IANA time zone such as Europe/Berlin")
+        return value
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The schedule's time zone."""
+        return ZoneInfo(self.refresh_time_zone)
+
+
+def read_settings() -> Settings:
+    """The settings. ConfigurationError names every variable that is missing or wrong, and what is allowed."""
+    try:
+        return Settings()  # type: ignore[call-arg]
+    except ValidationError as error:
+        problems = "; ".join(
+            f"{'.'.join(str(part) for part in problem['loc']).upper()}: {problem['msg']}"
+            for problem in error.errors(include_input=False, include_url=False)
+        )
+        raise ConfigurationError(f"wrong settings: {problems}") from None

@@ -1,0 +1,73 @@
+"""A table's definition: the registry's row, the source and the target, fitted together for one run."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from shared.domain.dataset import Dataset
+from shared.domain.ids import TableName
+from shared.domain.scope import Scope
+from shared.domain.types import WireColumn
+
+
+@dataclass(frozen=True, kw_only=True)
+class Input:
+    """A column of the CTE `source`: a source column, or a literal, under its field name."""
+
+    name: str
+    expression: str
+    """BigQuery expression over the source table, quoted."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Definition:
+    """All that planning, reading and publishing need to know of a table."""
+
+    table: TableName
+    source: str
+    """`project.dataset.table` of the source table or view."""
+    source_is_table: bool
+    """False for a view: it is materialised once per run."""
+    inputs: tuple[Input, ...]
+    dataset: Dataset | None
+    """The handler's own query over `source`; None: the source's rows as they are."""
+    columns: tuple[WireColumn, ...]
+    outputs: tuple[str, ...]
+    """For each of `columns`, the column of the source (or of the dataset's query) that feeds it."""
+    key: tuple[str, ...]
+    """Key columns of the target; empty for a keyless table."""
+    scope: Scope | None
+    strategy: str
+    lookback: int | None
+    slice_target_rows: int
+    parallelism: int
+    max_bytes_billed: int | None
+    checks: dict[str, Any] = field(default_factory=dict)
+    loaded_at_column: str | None = None
+    ignored: tuple[str, ...] = ()
+    """Source columns that the target has no column for, and that the map does not name."""
+
+    @property
+    def hash(self) -> str:
+        """Sixteen hex digits over everything that decides what a source row becomes."""
+        decisive = {
+            "source": self.source,
+            "inputs": [asdict(column) for column in self.inputs],
+            "query": self.dataset.sql if self.dataset else None,
+            "columns": [asdict(column) for column in self.columns],
+            "outputs": self.outputs,
+            "key": self.key,
+            "scope": asdict(self.scope) if self.scope else None,
+            "strategy": self.strategy,
+        }
+        return hashlib.sha256(json.dumps(decisive, sort_keys=True, default=str).encode()).hexdigest()[:16]
+
+    def column(self, name: str) -> WireColumn:
+        """The column of that target name; KeyError when it is not fed."""
+        for column in self.columns:
+            if column.name == name:
+                return column
+        raise KeyError(name)

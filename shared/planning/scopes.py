@@ -1,0 +1,107 @@
+"""What to do about each scope value: compared with what was last published, and with what the target holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from shared.domain.figures import Figures
+from shared.domain.states import ScopeAction
+
+
+@dataclass(frozen=True, kw_only=True)
+class FoundScope:
+    """A scope value of the source at the snapshot."""
+
+    value: str | None
+    rows: int
+    rows_read: int
+    """Source rows behind `rows`."""
+    fingerprint: str
+    figures: Figures = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PublishedScope:
+    """A scope value as last published (or, on first contact, as the target holds it: fingerprint empty)."""
+
+    value: str | None
+    fingerprint: str | None
+    """None: the scope had vanished."""
+    definition_hash: str
+    snapshot_at: datetime | None
+    rows: int
+    rows_quarantined: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlannedScope:
+    """A scope value with what the run does about it."""
+
+    value: str | None
+    action: ScopeAction
+    rows: int
+    rows_read: int = 0
+    fingerprint: str | None = None
+    published_fingerprint: str | None = None
+    published_rows: int = 0
+    figures: Figures = field(default_factory=dict)
+
+    def held(self) -> PlannedScope:
+        """The same scope, not to be published by this run."""
+        return replace(self, action=ScopeAction.HELD)
+
+
+def plan_scopes(
+    found: Iterable[FoundScope],
+    published: Iterable[PublishedScope],
+    *,
+    definition_hash: str,
+    force: bool = False,
+    scan_from: str | None = None,
+) -> list[PlannedScope]:
+    """Every scope value of the scanned range once, in order, NULL first.
+
+    Unchanged: fingerprint and definition are those published, and nobody forces. Vanished: published with rows, inside
+    the scanned range (`scan_from` and later; everything where it is None), and absent from the source.
+    """
+    before: Mapping[str | None, PublishedScope] = {scope.value: scope for scope in published}
+    planned = [_present(scope, before.get(scope.value), definition_hash, force) for scope in found]
+    present = {scope.value for scope in planned}
+    planned += [
+        PlannedScope(
+            value=scope.value,
+            action=ScopeAction.VANISHED,
+            rows=0,
+            published_fingerprint=scope.fingerprint,
+            published_rows=scope.rows,
+        )
+        for scope in before.values()
+        if scope.value not in present and scope.fingerprint is not None and scanned(scope.value, scan_from)
+    ]
+    return sorted(planned, key=lambda scope: (scope.value is not None, scope.value or ""))
+
+
+def scanned(value: str | None, scan_from: str | None) -> bool:
+    """Whether a scan from that day on sees a scope value (dates as text; NULL is seen by full scans alone)."""
+    return scan_from is None or (value is not None and value >= scan_from)
+
+
+def _present(scope: FoundScope, before: PublishedScope | None, definition_hash: str, force: bool) -> PlannedScope:
+    same = (
+        before is not None
+        and before.fingerprint == scope.fingerprint
+        and before.definition_hash == definition_hash
+        and not force
+    )
+    return PlannedScope(
+        value=scope.value,
+        action=ScopeAction.UNCHANGED if same else ScopeAction.CHANGED,
+        rows=scope.rows,
+        rows_read=scope.rows_read,
+        fingerprint=scope.fingerprint,
+        published_fingerprint=before.fingerprint if before else None,
+        published_rows=before.rows if before else 0,
+        figures=scope.figures,
+    )

@@ -1,0 +1,91 @@
+"""The last look before a publish: what other runs have published of this table since the plan was made.
+
+Runs of one table are fenced against each other by data: per scope the newest snapshot wins, whatever the order in which
+they publish. It is asked under the lock of the table's registry row, so nothing changes between the answer and the
+write.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from shared.domain.states import ScopeAction
+from shared.planning.scopes import PlannedScope, PublishedScope, scanned
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scan:
+    """The newest published scan of a table: its snapshot, and the scope value it began at (None: everything)."""
+
+    snapshot_at: datetime | None
+    scan_from: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settlement:
+    """Scopes with what is to become of them now."""
+
+    scopes: tuple[PlannedScope, ...]
+    to_load: tuple[PlannedScope, ...]
+    """Scopes that the plan left unchanged, but that an older run has changed since: they must be read after all."""
+
+    def having(self, *actions: ScopeAction) -> list[str | None]:
+        """Values of the scopes with one of the actions."""
+        return [scope.value for scope in self.scopes if scope.action in actions]
+
+
+def settle(
+    planned: Sequence[PlannedScope],
+    published: Iterable[PublishedScope],
+    *,
+    snapshot_at: datetime,
+    definition_hash: str,
+    own_scan_from: str | None,
+    newest: Scan,
+    deletes: bool = True,
+) -> Settlement:
+    """Settle every planned scope against the published ones; `deletes` is False for a table that only grows."""
+    state = {scope.value: scope for scope in published}
+    settled = [_settled(scope, state.get(scope.value), snapshot_at, definition_hash, newest) for scope in planned]
+    known = {scope.value for scope in planned}
+    if deletes:
+        settled += [
+            PlannedScope(value=scope.value, action=ScopeAction.VANISHED, rows=0, published_rows=scope.rows)
+            for scope in state.values()
+            if scope.value not in known
+            and scope.fingerprint is not None
+            and scope.snapshot_at is not None
+            and scope.snapshot_at <= snapshot_at
+            and scanned(scope.value, own_scan_from)
+        ]
+    before = {scope.value: scope.action for scope in planned}
+    to_load = tuple(
+        scope
+        for scope in settled
+        if scope.action is ScopeAction.CHANGED and before.get(scope.value) is ScopeAction.UNCHANGED
+    )
+    return Settlement(scopes=tuple(settled), to_load=to_load)
+
+
+def _settled(
+    scope: PlannedScope, state: PublishedScope | None, snapshot_at: datetime, definition_hash: str, newest: Scan
+) -> PlannedScope:
+    if scope.action is ScopeAction.HELD:
+        return scope
+    if state is None:
+        overtaken = (
+            newest.snapshot_at is not None
+            and newest.snapshot_at > snapshot_at
+            and scanned(scope.value, newest.scan_from)
+        )
+    else:
+        overtaken = state.snapshot_at is not None and state.snapshot_at > snapshot_at
+    if overtaken:
+        return scope if scope.action is ScopeAction.UNCHANGED else replace(scope, action=ScopeAction.SUPERSEDED)
+    if scope.action is ScopeAction.UNCHANGED and (
+        state is None or state.fingerprint != scope.fingerprint or state.definition_hash != definition_hash
+    ):
+        return replace(scope, action=ScopeAction.CHANGED)
+    return scope

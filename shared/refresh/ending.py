@@ -1,0 +1,61 @@
+"""How a claim is given up: the task ends, goes back for later, or goes on in a new message."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from shared.domain.states import TaskStatus
+from shared.planning.backoff import Backoff
+from shared.refresh.claim import Claim, SliceClaim, task_parameters
+from shared.refresh.fence import fenced
+from shared.refresh.messages import owe_table_message
+from shared.refresh.runtime import Runtime
+from shared.refresh.staging import drop_staging
+from shared.sql import statement
+
+RETRY = Backoff(base=5.0, cap=900.0)
+
+
+def end(
+    runtime: Runtime,
+    claim: Claim,
+    status: TaskStatus,
+    *,
+    reason: str,
+    error: str,
+    details: dict[str, Any] | None = None,
+) -> None:
+    """End the task without publishing; nothing published is touched. Does nothing when it has ended already."""
+    with fenced(runtime, claim) as session:
+        ended = session.run(
+            statement("end_task"),
+            **task_parameters(claim.task),
+            status=str(status),
+            reason=reason,
+            error=error,
+            details=json.dumps(details or {}),
+        )
+        if ended:
+            drop_staging(session, claim.task)
+    runtime.steps.reached("task_ended")
+
+
+def retry_later(runtime: Runtime, claim: Claim, *, reason: str, error: str, at_least: float) -> None:
+    """Give the claim back with a delay that grows with the attempts; the sweep owes the message when it is over."""
+    seconds = RETRY.delay(max(1, claim.attempt), random=runtime.clock.random(), at_least=at_least)
+    with fenced(runtime, claim) as session:
+        session.run(_release(claim), **claim.parameters, delay=seconds, counts=True, reason=reason, error=error)
+    runtime.steps.reached("claim_released")
+
+
+def go_on(runtime: Runtime, claim: Claim, *, handler: str, lane: int, continuation: int) -> None:
+    """Give the claim back at once and owe the message that goes on with it."""
+    with fenced(runtime, claim) as session:
+        session.run(_release(claim), **claim.parameters, delay=0.0, counts=False, reason=None, error=None)
+        owe_table_message(session, claim.task, handler, lane=lane, continuation=continuation)
+    runtime.steps.reached("claim_released")
+
+
+def _release(claim: Claim) -> str:
+    return statement("release_slice" if isinstance(claim, SliceClaim) else "release_task")

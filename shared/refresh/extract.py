@@ -1,0 +1,105 @@
+"""Extraction: a slice's query job, re-attached by its id, and its result as chunks of Arrow batches."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+import pyarrow as pa
+
+from shared.domain.definition import Definition
+from shared.domain.ids import slice_job_id
+from shared.planning.source_query import slice_query
+from shared.ports import JobResult, QueryJob
+from shared.refresh.claim import SliceClaim
+from shared.refresh.fence import fenced
+from shared.refresh.jobs import labels, run_job
+from shared.refresh.runtime import Budget, Runtime
+from shared.sql import statement
+
+STREAM_ROWS = 100_000
+"""Rows a read stream should have, so that none holds more than a worker's memory."""
+MAX_STREAMS = 1000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chunk:
+    """Batches that are staged together, and where their stream stands after them."""
+
+    stream: str
+    offset: int
+    batches: tuple[pa.RecordBatch, ...]
+
+
+def slice_result(
+    runtime: Runtime,
+    claim: SliceClaim,
+    definition: Definition,
+    *,
+    relation: str,
+    snapshot_at: datetime | None,
+    budget: Budget,
+) -> JobResult:
+    """Run the slice's query, or re-attach to it. ResultLost when this generation's result cannot be had any more."""
+    checkpoint = claim.checkpoint
+    query = slice_query(
+        definition, relation=relation, snapshot_at=snapshot_at, scopes=tuple(checkpoint["scope_values"])
+    )
+    job = QueryJob(
+        job_id=slice_job_id(claim.task, claim.slice_no, checkpoint["generation"]),
+        sql=query.sql,
+        parameters=query.parameters,
+        max_bytes_billed=definition.max_bytes_billed,
+        labels=labels(claim.task, "slice"),
+    )
+    return run_job(runtime, job, budget)
+
+
+def stream_offsets(runtime: Runtime, claim: SliceClaim, result: JobResult) -> dict[str, int]:
+    """The streams of the slice's read session and their committed offsets; a new session is opened and noted when
+    needed."""
+    checkpoint = claim.checkpoint
+    if checkpoint["read_session"]:
+        return dict(checkpoint["stream_offsets"])
+    streams = max(1, min(MAX_STREAMS, -(-checkpoint["rows_expected"] // STREAM_ROWS)))
+    session = runtime.source.open_session(result, max_streams=streams)
+    offsets = dict.fromkeys(session.streams, 0)
+    with fenced(runtime, claim) as transaction:
+        transaction.run(
+            statement("open_read_session"),
+            **claim.parameters,
+            job_id=result.job_id,
+            project=result.project,
+            location=result.location,
+            bytes_billed=result.bytes_billed,
+            session=session.name,
+            offsets=offsets_json(offsets),
+        )
+    return offsets
+
+
+def chunks(runtime: Runtime, offsets: dict[str, int]) -> Iterator[Chunk]:
+    """The rest of every stream, in chunks of bounded size."""
+    for stream, offset in offsets.items():
+        batches: list[pa.RecordBatch] = []
+        for batch in runtime.source.read(stream, offset=offset):
+            batches.append(batch)
+            offset += batch.num_rows
+            if _full(runtime, batches):
+                yield Chunk(stream=stream, offset=offset, batches=tuple(batches))
+                batches = []
+        if batches:
+            yield Chunk(stream=stream, offset=offset, batches=tuple(batches))
+
+
+def offsets_json(offsets: dict[str, int]) -> str:
+    """Stream offsets as the checkpoint keeps them."""
+    return json.dumps(offsets)
+
+
+def _full(runtime: Runtime, batches: list[pa.RecordBatch]) -> bool:
+    rows: int = sum(batch.num_rows for batch in batches)
+    size: int = sum(batch.nbytes for batch in batches)
+    return rows >= runtime.limits.chunk_rows or size >= runtime.limits.chunk_bytes

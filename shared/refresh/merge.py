@@ -1,0 +1,145 @@
+"""The diff-merge: what is staged becomes what is live, by writing only the rows that differ.
+
+Runs inside the publish transaction, under a lock that lets readers in and other writers not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from shared.domain.definition import Definition
+from shared.domain.errors import PermanentError, StoreRefused
+from shared.domain.ids import TaskId
+from shared.domain.quoting import postgres_identifier
+from shared.ports import Row, Session
+from shared.refresh.staging import staging_name
+from shared.sql import statement
+
+_UNIQUE_VIOLATION = "23505"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Written:
+    """Rows that a merge wrote, left alone, and (append only) refused to change."""
+
+    inserted: int = 0
+    updated: int = 0
+    deleted: int = 0
+    unchanged: int = 0
+    refused: int = 0
+
+
+class Merge:
+    """One table's merge: `scopes` are the scope values that are written, `staged_rows` the rows staged for them."""
+
+    def __init__(
+        self, session: Session, task: TaskId, definition: Definition, *, scopes: Sequence[str | None], staged_rows: int
+    ) -> None:
+        self._session = session
+        self._definition = definition
+        self._scopes = list(scopes)
+        self._staged_rows = staged_rows
+        self._names = _names(task, definition)
+
+    def run(self) -> Written:
+        """Write what differs. PermanentError when a key is staged twice."""
+        try:
+            if self._target_is_empty():
+                return self._fill()
+            if self._definition.strategy == "append":
+                return self._append()
+            return self._merge_keyed() if self._definition.key else self._merge_multiset()
+        except StoreRefused as error:
+            if error.sqlstate != _UNIQUE_VIOLATION:
+                raise
+            raise PermanentError(
+                f"{self._definition.table}: the source breaks a unique rule of the table: {error}",
+                reason="duplicate_key",
+            ) from error
+
+    def _target_is_empty(self) -> bool:
+        rows = self._execute("SELECT NOT EXISTS (SELECT FROM {target}) AS empty")
+        return bool(rows[0]["empty"])
+
+    def _fill(self) -> Written:
+        if self._staged_rows == 0:
+            return Written()
+        return Written(inserted=self._count("fill_empty"))
+
+    def _append(self) -> Written:
+        if self._staged_rows == 0:
+            return Written()
+        self._refuse_duplicates()
+        refused = int(self._execute(statement("append_refused"))[0]["refused"])
+        inserted = self._count("append_new")
+        return Written(inserted=inserted, unchanged=self._staged_rows - inserted, refused=refused)
+
+    def _merge_keyed(self) -> Written:
+        if self._staged_rows == 0:
+            return Written(deleted=self._count("delete_scopes"))
+        self._refuse_duplicates()
+        self._execute(statement("merge_pairs"))
+        self._execute("ANALYZE refresh_pairs")
+        deleted = self._count("merge_delete")
+        updated = self._count("merge_update")
+        inserted = self._count("merge_insert")
+        return Written(
+            inserted=inserted, updated=updated, deleted=deleted, unchanged=self._staged_rows - inserted - updated
+        )
+
+    def _merge_multiset(self) -> Written:
+        if self._staged_rows == 0:
+            return Written(deleted=self._count("delete_scopes"))
+        self._execute(statement("multiset_images"))
+        self._execute(statement("multiset_staged"))
+        self._execute("ANALYZE refresh_live; ANALYZE refresh_staged")
+        deleted = self._count("multiset_delete")
+        inserted = self._count("multiset_insert")
+        return Written(inserted=inserted, deleted=deleted, unchanged=self._staged_rows - inserted)
+
+    def _refuse_duplicates(self) -> None:
+        rows = self._execute(statement("merge_duplicate"))
+        if rows:
+            raise PermanentError(
+                f"{self._definition.table}: key {rows[0]['key']} stands {rows[0]['times']} times in the source; "
+                f"the key columns are {', '.join(self._definition.key)}",
+                reason="duplicate_key",
+            )
+
+    def _execute(self, sql: str) -> list[Row]:
+        text = sql.format(**self._names)
+        return self._session.run(text, scopes=self._scopes) if ":scopes" in text else self._session.run(text)
+
+    def _count(self, name: str) -> int:
+        text = f"WITH written AS ({statement(name)} RETURNING 1) SELECT count(*) AS rows FROM written"
+        return int(self._execute(text)[0]["rows"])
+
+
+def target_name(definition: Definition) -> str:
+    """The quoted, qualified name of the live table."""
+    return f"{postgres_identifier(definition.table.schema)}.{postgres_identifier(definition.table.name)}"
+
+
+def _names(task: TaskId, definition: Definition) -> dict[str, str]:
+    quoted = [postgres_identifier(column.name) for column in definition.columns]
+    staged = [column.published(f"s.{name}") for name, column in zip(quoted, definition.columns, strict=True)]
+    columns, values = list(quoted), list(staged)
+    if definition.loaded_at_column is not None:
+        columns.append(postgres_identifier(definition.loaded_at_column))
+        values.append("now()")
+    by_name = dict(zip(quoted, staged, strict=True))
+    key = [postgres_identifier(name) for name in definition.key]
+    return {
+        "target": target_name(definition),
+        "staging": staging_name(task),
+        "columns": ", ".join(columns),
+        "staged_values": ", ".join(values),
+        "assignments": ", ".join(f"{name} = {value}" for name, value in zip(columns, values, strict=True)),
+        "live_row": ", ".join(f"t.{name}" for name in quoted),
+        "staged_row": ", ".join(staged),
+        "key_match": " AND ".join(f"t.{name} = {by_name[name]}" for name in key),
+        "staged_key": ", ".join(by_name[name] for name in key),
+        "order": f"ORDER BY {', '.join(by_name[name] for name in key)}" if key else "",
+        "in_scopes": definition.scope.postgres_condition("t", ":scopes") if definition.scope else "true",
+    }

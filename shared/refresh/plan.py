@@ -1,0 +1,195 @@
+"""Planning: one aggregate query says what changed; what did not change is not moved."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import date, datetime
+
+from shared.domain.definition import Definition
+from shared.domain.errors import InvalidRegistration, PermanentError, ReconcileMismatch, ResultLost, RetryLater
+from shared.domain.ids import TaskId, plan_job_id, view_job_id
+from shared.domain.quoting import postgres_identifier
+from shared.domain.scope import MAX_SCOPE_VALUES, scan_start
+from shared.domain.states import Phase, ScopeAction
+from shared.planning.gates import CheckOutcome, scope_gate, table_gate
+from shared.planning.scopes import FoundScope, PlannedScope, PublishedScope, plan_scopes
+from shared.planning.slices import PlannedSlice, plan_slices
+from shared.planning.source_query import FINGERPRINT, READ, ROWS, SCOPE, SOURCE_ROWS, plan_query, view_query
+from shared.ports import JobResult, QueryJob, Row, Session
+from shared.refresh.claim import TaskClaim, task_parameters
+from shared.refresh.fence import fenced
+from shared.refresh.jobs import labels, run_job
+from shared.refresh.messages import owe_table_message
+from shared.refresh.plan_rows import scopes_json, slices_json
+from shared.refresh.runtime import Budget, Runtime
+from shared.refresh.staging import create_staging
+from shared.sql import statement
+
+GENERATIONS = range(1, 6)
+"""Job ids that are tried in turn: one that failed by chance, or whose result is gone, is of no more use."""
+
+
+def plan(runtime: Runtime, claim: TaskClaim, definition: Definition, task: Row, budget: Budget) -> None:
+    """Find what changed, pass the gates, and commit slices, scopes and lanes. Raises Held, PermanentError,
+    RetryLater."""
+    start = scan_start(definition.scope, lookback_days=definition.lookback, snapshot=task["snapshot_at"].date())
+    relation, snapshot_at = source_relation(runtime, claim.task, definition, task["snapshot_at"], budget)
+    result, rows = _aggregate(runtime, claim.task, definition, relation, snapshot_at, start, budget)
+    runtime.steps.reached("plan_queried")
+    found = _found_scopes(definition, rows)
+    scan_from = start.isoformat() if start else None
+    scopes = plan_scopes(
+        found,
+        _published(runtime, claim.task, definition),
+        definition_hash=definition.hash,
+        force=task["force"],
+        scan_from=scan_from,
+    )
+    if definition.strategy == "append":
+        scopes = [scope for scope in scopes if scope.action is not ScopeAction.VANISHED]
+    table_gate(scopes, checks=definition.checks)
+    scopes, outcomes = scope_gate(scopes, checks=definition.checks)
+    slices = plan_slices(scopes, target_rows=definition.slice_target_rows)
+    with fenced(runtime, claim) as session:
+        _commit(session, claim.task, definition, task, scopes, slices, outcomes, result, scan_from)
+        runtime.steps.reached("plan_written")
+    runtime.steps.reached("plan_committed")
+
+
+def source_relation(
+    runtime: Runtime, task: TaskId, definition: Definition, snapshot_at: datetime, budget: Budget
+) -> tuple[str, datetime | None]:
+    """What the queries read, and as of when: the source table, or the one result that its view was materialised
+    into."""
+    if definition.source_is_table:
+        return definition.source, snapshot_at
+    for generation in GENERATIONS:
+        job = QueryJob(
+            job_id=view_job_id(task, generation),
+            sql=view_query(definition),
+            max_bytes_billed=definition.max_bytes_billed,
+            labels=labels(task, "view"),
+        )
+        with suppress(ResultLost):
+            return run_job(runtime, job, budget).table, None
+    raise RetryLater(f"{definition.table}: every attempt to materialise {definition.source} was lost")
+
+
+def _aggregate(
+    runtime: Runtime,
+    task: TaskId,
+    definition: Definition,
+    relation: str,
+    snapshot_at: datetime | None,
+    start: date | None,
+    budget: Budget,
+) -> tuple[JobResult, list[Row]]:
+    query = plan_query(definition, relation=relation, snapshot_at=snapshot_at, scan_from=start)
+    for generation in GENERATIONS:
+        job = QueryJob(
+            job_id=plan_job_id(task, generation),
+            sql=query.sql,
+            parameters=query.parameters,
+            max_bytes_billed=definition.max_bytes_billed,
+            labels=labels(task, "plan"),
+        )
+        with suppress(ResultLost):
+            result = run_job(runtime, job, budget)
+            return result, runtime.source.fetch(result)
+    raise RetryLater(f"{definition.table}: every attempt at the plan's query was lost")
+
+
+def _found_scopes(definition: Definition, rows: list[Row]) -> list[FoundScope]:
+    if len(rows) > MAX_SCOPE_VALUES:
+        raise InvalidRegistration(
+            f"{definition.table}: the scope column has more than {MAX_SCOPE_VALUES} values; "
+            "set scope_bucket (day, week, month or hash:N)"
+        )
+    read = sum(int(row[READ]) for row in rows)
+    if rows and read != int(rows[0][SOURCE_ROWS]):
+        raise ReconcileMismatch(
+            f"{definition.table}: the query accounts for {read} of {rows[0][SOURCE_ROWS]} source rows"
+        )
+    found = [_found_scope(definition, row) for row in rows]
+    _check_key(definition, found)
+    return found
+
+
+def _found_scope(definition: Definition, row: Row) -> FoundScope:
+    return FoundScope(
+        value=row[SCOPE],
+        rows=row[ROWS],
+        rows_read=int(row[READ]),
+        fingerprint=row[FINGERPRINT],
+        figures={
+            column.name: {name: figure_value(row[f"c{i}_{name}"]) for name in column.figure_expressions(f"c{i}")}
+            for i, column in enumerate(definition.columns)
+        },
+    )
+
+
+def _check_key(definition: Definition, found: Sequence[FoundScope]) -> None:
+    for name in definition.key:
+        for scope in found:
+            nulls = scope.rows - int(scope.figures[name]["count"] or 0)
+            if nulls:
+                raise PermanentError(
+                    f"{definition.table}: key column {name} is NULL in {nulls} source row(s) of scope {scope.value}; "
+                    "mend the source, or choose a key without NULLs",
+                    reason="null_key",
+                )
+
+
+def _published(runtime: Runtime, task: TaskId, definition: Definition) -> list[PublishedScope]:
+    with runtime.store.transaction() as session:
+        rows = session.run(statement("published_scopes"), **task_parameters(task))
+        if rows:
+            return [PublishedScope(**row) for row in rows]
+        return _first_contact(session, definition)
+
+
+def _first_contact(session: Session, definition: Definition) -> list[PublishedScope]:
+    target = f"{postgres_identifier(definition.table.schema)}.{postgres_identifier(definition.table.name)}"
+    value = definition.scope.postgres_value("t") if definition.scope else "NULL::text"
+    rows = session.run(f"SELECT {value} AS value, count(*) AS rows FROM {target} t GROUP BY 1")
+    return [
+        PublishedScope(value=row["value"], fingerprint="", definition_hash="", snapshot_at=None, rows=row["rows"])
+        for row in rows
+    ]
+
+
+def _commit(
+    session: Session,
+    task: TaskId,
+    definition: Definition,
+    state: Row,
+    scopes: Sequence[PlannedScope],
+    slices: Sequence[PlannedSlice],
+    outcomes: Sequence[CheckOutcome],
+    result: JobResult,
+    scan_from: str | None,
+) -> None:
+    key = task_parameters(task)
+    if slices:
+        create_staging(session, task, definition)
+    session.run(statement("insert_task_scopes"), **key, scopes=scopes_json(scopes, slices))
+    session.run(statement("insert_checkpoints"), **key, slices=slices_json(slices))
+    if outcomes:
+        session.run(statement("insert_data_quality"), **key, outcomes=json.dumps([vars(one) for one in outcomes]))
+    session.run(
+        statement("plan_task"),
+        **key,
+        phase=str(Phase.LOADING if slices else Phase.STAGED),
+        definition_hash=definition.hash,
+        scan_from=scan_from,
+        staging_table=task.staging_table if slices else None,
+        slices=len(slices),
+        skipped=sum(scope.action is ScopeAction.UNCHANGED for scope in scopes),
+        bytes_billed=result.bytes_billed,
+        job_id=result.job_id,
+        details=json.dumps({"ignored_columns": definition.ignored} if definition.ignored else {}),
+    )
+    for lane in range(1, min(definition.parallelism, len(slices))):
+        owe_table_message(session, task, state["handler"], lane=lane)

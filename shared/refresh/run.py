@@ -1,0 +1,154 @@
+"""The order of the path, and nothing else says it: define, plan, load each slice, publish.
+
+A message names a task. The worker does whatever the task's phase asks for, one claimed step after the other, until the
+task has ended, another worker has it, or the time is up. Every step may be the last one of this process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import structlog
+
+from shared.domain.definition import Definition
+from shared.domain.errors import (
+    ClaimLost,
+    Held,
+    InvalidMessage,
+    OutOfTime,
+    PermanentError,
+    RetryLater,
+    RetryNow,
+)
+from shared.domain.messages import TableMessage
+from shared.domain.states import Phase, TaskStatus
+from shared.ports import Row
+from shared.refresh.claim import Claim, SliceClaim, TaskClaim, claim_slice, claim_task, task_parameters
+from shared.refresh.define import Datasets, define
+from shared.refresh.ending import end, go_on, retry_later
+from shared.refresh.lease import KeptLease
+from shared.refresh.load import load_slice
+from shared.refresh.plan import plan
+from shared.refresh.publish import publish
+from shared.refresh.runtime import Budget, Runtime
+from shared.sql import statement
+
+log = structlog.get_logger()
+
+
+class TableRefresh:
+    """The work on one message's task. `datasets` are the handler's own queries by table name; empty: plain copies."""
+
+    def __init__(self, runtime: Runtime, message: TableMessage, datasets: Datasets) -> None:
+        self._runtime = runtime
+        self._message = message
+        self._datasets = datasets
+        self._budget = Budget(runtime)
+        self._definition: Definition | None = None
+
+    def run(self) -> None:
+        """Work until there is nothing more for this message to do. InvalidMessage when there is no such task."""
+        while self._step():
+            continue
+
+    def _step(self) -> bool:
+        task = load_task(self._runtime, self._message)
+        if TaskStatus(task["status"]).ended:
+            log.info("task had ended", status=task["status"])
+            return False
+        match Phase(task["phase"]):
+            case Phase.PLANNING:
+                return self._claimed_task(task, (Phase.PLANNING,), Phase.PLANNING, self._plan)
+            case Phase.LOADING:
+                return self._claimed_slice(task)
+            case Phase.STAGED | Phase.PUBLISHING:
+                return self._claimed_task(task, (Phase.STAGED, Phase.PUBLISHING), Phase.PUBLISHING, self._publish)
+
+    def _claimed_task(
+        self, task: Row, phases: tuple[Phase, ...], phase: Phase, work: Callable[[TaskClaim, Row], None]
+    ) -> bool:
+        claim = claim_task(self._runtime, self._message.task, phases=phases, phase=phase)
+        if claim is None:
+            log.info("somebody else has the task", phase=task["phase"])
+            return False
+        self._runtime.steps.reached(f"{phase}_claimed")
+        return attempt(self._runtime, claim, self._message, task, partial(work, claim, task))
+
+    def _claimed_slice(self, task: Row) -> bool:
+        claim = claim_slice(self._runtime, self._message.task)
+        if claim is None:
+            return Phase(load_task(self._runtime, self._message)["phase"]) is Phase.STAGED
+        self._runtime.steps.reached("slice_claimed")
+        with structlog.contextvars.bound_contextvars(slice=claim.slice_no):
+            return attempt(self._runtime, claim, self._message, task, partial(self._load, claim, task))
+
+    def _plan(self, claim: TaskClaim, task: Row) -> None:
+        with KeptLease(self._runtime, claim):
+            plan(self._runtime, claim, self._defined(None), task, self._budget)
+
+    def _load(self, claim: SliceClaim, task: Row) -> None:
+        load_slice(self._runtime, claim, self._defined(task["definition_hash"]), task, self._budget)
+
+    def _publish(self, claim: TaskClaim, task: Row) -> None:
+        with KeptLease(self._runtime, claim):
+            definition = self._defined(task["definition_hash"])
+            fresh = load_task(self._runtime, self._message)
+            status = publish(self._runtime, claim, definition, fresh, self._budget)
+        log.info("published" if status else "slices have to be loaded first", status=status)
+
+    def _defined(self, planned_hash: str | None) -> Definition:
+        if self._definition is None:
+            self._definition = define(self._runtime, self._message.table, self._datasets)
+        if planned_hash is not None and planned_hash != self._definition.hash:
+            raise PermanentError(
+                f"{self._message.table}: source, target or registration changed while the run was under way; "
+                "nothing was published, the next run takes them as they are now",
+                reason="definition_changed",
+            )
+        return self._definition
+
+
+def load_task(runtime: Runtime, message: TableMessage) -> Row:
+    """The task that a message names; InvalidMessage when there is none."""
+    with runtime.store.transaction() as session:
+        rows = session.run(statement("load_task"), **task_parameters(message.task))
+    if not rows:
+        raise InvalidMessage(f"unknown_task: run {message.run_id} has no table {message.table}")
+    return rows[0]
+
+
+def attempt(runtime: Runtime, claim: Claim, message: TableMessage, task: Row, work: Callable[[], None]) -> bool:
+    """Do the claimed work; whether this message goes on with the task. Every error has its one consequence here."""
+    try:
+        if claim.attempt > runtime.limits.max_attempts:
+            raise PermanentError(
+                f"{claim.task.table} was tried {runtime.limits.max_attempts} times without progress; "
+                f"the last error was: {task['reason'] or 'none recorded (the worker died)'}",
+                reason="attempts_exhausted",
+            )
+        work()
+    except ClaimLost as error:
+        log.warning("claim lost", error=str(error))
+        return False
+    except OutOfTime as error:
+        log.info("goes on in another message", why=str(error))
+        go_on(runtime, claim, handler=task["handler"], lane=message.lane, continuation=message.continuation + 1)
+        return False
+    except Held as error:
+        log.warning("held", reason=error.reason, error=str(error))
+        end(runtime, claim, TaskStatus.HELD, reason=error.reason, error=str(error), details=error.details)
+        return False
+    except PermanentError as error:
+        log.error("failed", reason=error.reason, error=str(error))
+        end(runtime, claim, TaskStatus.FAILED, reason=error.reason, error=str(error))
+        return False
+    except RetryLater as error:
+        log.warning("will be tried again", reason=error.reason, error=str(error))
+        retry_later(runtime, claim, reason=error.reason, error=str(error), at_least=error.at_least)
+        return isinstance(error, RetryNow)
+    except Exception as error:
+        log.exception("unexpected error")
+        retry_later(runtime, claim, reason="internal_error", error=f"{type(error).__name__}: {error}", at_least=0.0)
+        return False
+    return True

@@ -1,0 +1,2 @@
+DELETE FROM {target} t
+WHERE {in_scopes}

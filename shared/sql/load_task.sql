@@ -1,0 +1,8 @@
+-- What a worker finds when a message names a task.
+SELECT t.status, t.phase, t.attempt, t.force, t.slices_open, t.slices_total, t.definition_hash, t.staging_table, t.scan_from,
+    t.handler, t.reason, r.snapshot_at, r.trigger,
+    (t.lease_until IS NULL OR t.lease_until < clock_timestamp()) AS unclaimed,
+    t.not_before <= clock_timestamp() AS due
+FROM refresh.refresh_task t
+JOIN refresh.refresh_run r USING (run_id)
+WHERE t.run_id = :run_id AND t.table_schema = :schema AND t.table_name = :name

@@ -1,0 +1,107 @@
+"""Which adapter stands behind which port. Everything is made when first asked for, never at import: the module is
+loaded before the server forks. What a function does not use, it does not import."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from typing import TYPE_CHECKING
+
+from shared.adapters import log
+from shared.adapters.clock import SystemClock
+from shared.adapters.shutdown import GunicornShutdown
+from shared.adapters.steps import LoggedSteps
+from shared.config import Settings, read_settings
+
+if TYPE_CHECKING:
+    from flask import Request
+
+    from shared.domain.dataset import Dataset
+    from shared.messaging.endpoint import Answer
+    from shared.ports import Bus, Source, Store
+    from shared.refresh.runtime import Runtime
+
+
+@cache
+def settings() -> Settings:
+    """The process's settings; also sets up its log."""
+    read = read_settings()
+    log.configure(json_lines=read.refresh_log_format == "json", project=read.google_cloud_project)
+    return read
+
+
+@cache
+def store() -> Store:
+    """Postgres."""
+    from shared.adapters.postgres import PostgresStore
+
+    return PostgresStore(settings().database_url.get_secret_value())
+
+
+@cache
+def source() -> Source:
+    """BigQuery."""
+    from shared.adapters.bigquery import BigQuerySource
+
+    return BigQuerySource(
+        project=settings().google_cloud_project,
+        emulator=settings().bigquery_emulator_host,
+        storage_emulator=settings().bigquery_storage_emulator_host,
+    )
+
+
+@cache
+def bus() -> Bus:
+    """Pub/Sub."""
+    from shared.adapters.pubsub import PubSubBus
+
+    return PubSubBus(settings().google_cloud_project, emulator=settings().pubsub_emulator_host)
+
+
+@cache
+def runtime() -> Runtime:
+    """What workers work with."""
+    from shared.refresh.runtime import Limits, Runtime
+
+    read = settings()
+    return Runtime(
+        source=source(),
+        store=store(),
+        clock=SystemClock(),
+        steps=LoggedSteps(),
+        shutdown=GunicornShutdown(),
+        limits=Limits(
+            lease=read.refresh_lease_seconds,
+            renew_every=read.refresh_lease_seconds / 3,
+            budget=read.refresh_time_budget_seconds,
+            publish_reserve=min(read.refresh_publish_seconds, read.refresh_time_budget_seconds * 0.9),
+        ),
+    )
+
+
+def serve_table(request: Request, *, function: str, datasets: Mapping[str, Dataset]) -> Answer:
+    """Answer a push of a table message: do the table's work, then publish what it owes."""
+    from shared.messaging.endpoint import answer
+    from shared.refresh.worker import handle_table
+
+    settings()
+    return answer(
+        request.get_data(),
+        dict(request.headers),
+        bus=bus(),
+        handle=lambda delivery: handle_table(runtime(), bus(), delivery, function=function, datasets=datasets),
+    )
+
+
+def serve_view(request: Request, *, function: str) -> Answer:
+    """Answer a push of a message about a materialized view."""
+    from shared.messaging.endpoint import answer
+    from shared.refresh.worker import handle_view
+
+    settings()
+    return answer(
+        request.get_data(),
+        dict(request.headers),
+        bus=bus(),
+        handle=lambda delivery: handle_view(runtime(), bus(), delivery, function=function),
+    )
