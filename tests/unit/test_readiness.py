@@ -117,9 +117,9 @@ def test_every_run_ends_and_nothing_starts_before_its_inputs(
     owed: set[TableName] = set()
     for _ in range(size + 1):
         decision = decide(_tasks(states, owed), dependencies)
-        for one in decision.skipped:
-            assert any(d.table == one.table and d.kind is HARD for d in dependencies)
-            states[one.table] = TaskStatus.SKIPPED
+        for skipped in decision.skipped:
+            assert any(d.table == skipped.table and d.kind is HARD for d in dependencies)
+            states[skipped.table] = TaskStatus.SKIPPED
         if decision.status is not RunStatus.RUNNING:
             break
         for one in decision.ready:

@@ -1,0 +1,108 @@
+"""Plan a run: fix its snapshot, choose its tables, make their tasks, and owe the first messages, in one transaction."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import structlog
+
+from shared.domain.ids import RunId, TableName
+from shared.orchestration.advance import advance, advance_run, skip
+from shared.planning.readiness import Skipped
+from shared.planning.schedule import Schedule
+from shared.ports import Row, Session, Source, Store
+from shared.sql import statement
+
+_log = structlog.get_logger()
+_LIVE = "live"
+
+
+def daily_key(instant: datetime) -> str:
+    """The idempotency key of the daily run for a scheduled instant (aware)."""
+    return f"schedule:daily:{instant.astimezone(UTC).isoformat().replace('+00:00', 'Z')}"
+
+
+def plan_daily(store: Store, source: Source, schedule: Schedule, instant: datetime) -> RunId | None:
+    """Plan the daily run for the scheduled instant (aware); None when there is one already."""
+    key = daily_key(instant)
+    with store.transaction() as session:
+        if session.run(statement("find_run"), idempotency_key=key):
+            return None
+    snapshot_at = source.now()
+    with store.transaction() as session:
+        rows = session.run(
+            statement("insert_scheduled_run"), idempotency_key=key, scheduled_for=instant, snapshot_at=snapshot_at
+        )
+        if not rows:
+            return None
+        run_id = RunId(rows[0]["run_id"])
+        tables = session.run(statement("choose_due_tables"), scheduled_for=instant, zone=schedule.zone.key)
+        _insert_tasks(session, run_id, tables, force=False)
+        set_next_refresh(session, schedule, [row | {"scheduled_for": instant} for row in tables])
+        advance(session, run_id)
+    _log.info("run_planned", run=str(run_id), key=key, tables=len(tables), snapshot_at=snapshot_at.isoformat())
+    return run_id
+
+
+def plan_requested(store: Store, source: Source, run_id: RunId) -> bool:
+    """Plan a run that was asked for; False when it is unknown or was planned before (then it is advanced)."""
+    with store.transaction() as session:
+        rows = session.run(statement("run_is_planned"), run_id=run_id)
+    if not rows:
+        _log.warning("run_unknown", run=str(run_id))
+        return False
+    if rows[0]["planned"]:
+        advance_run(store, run_id)
+        return False
+    snapshot_at = source.now()
+    with store.transaction() as session:
+        run = session.run(statement("lock_run"), run_id=run_id)[0]
+        if not run["planned"]:
+            _plan_request(session, run_id, run["request"], snapshot_at)
+        advance(session, run_id)
+    return not run["planned"]
+
+
+def set_next_refresh(session: Session, schedule: Schedule, tables: list[Row]) -> None:
+    """Set when the tables are due again, each reckoned from its row's `scheduled_for`."""
+    if not tables:
+        return
+    pairs = {(row["scheduled_for"], row["frequency_hours"]) for row in tables}
+    moments = {pair: schedule.next_refresh_at(*pair) for pair in pairs}
+    session.run(
+        statement("set_next_refresh"),
+        schemas=[row["table_schema"] for row in tables],
+        names=[row["table_name"] for row in tables],
+        moments=[moments[row["scheduled_for"], row["frequency_hours"]] for row in tables],
+    )
+
+
+def _plan_request(session: Session, run_id: RunId, request: Row, snapshot_at: datetime) -> None:
+    wanted: list[str] | None = request.get("tables")
+    tables = session.run(statement("choose_requested_tables"), tables=wanted)
+    session.run(statement("set_run_planned"), run_id=run_id, snapshot_at=snapshot_at)
+    _insert_tasks(session, run_id, tables, force=bool(request.get("force")))
+    dormant = [row for row in tables if row["mode"] != _LIVE]
+    if dormant:
+        skip(session, run_id, tuple(Skipped(table=_table(row), reason=row["mode"]) for row in dormant))
+    gone = set(wanted or ()) - {str(_table(row)) for row in tables}
+    if gone:
+        _log.warning("tables_not_registered", run=str(run_id), tables=sorted(gone))
+    _log.info("run_planned", run=str(run_id), tables=len(tables), snapshot_at=snapshot_at.isoformat())
+
+
+def _insert_tasks(session: Session, run_id: RunId, tables: list[Row], *, force: bool) -> None:
+    if tables:
+        session.run(
+            statement("insert_tasks"),
+            run_id=run_id,
+            schemas=[row["table_schema"] for row in tables],
+            names=[row["table_name"] for row in tables],
+            handlers=[row["handler"] for row in tables],
+            priorities=[row["priority"] for row in tables],
+            force=force,
+        )
+
+
+def _table(row: Row) -> TableName:
+    return TableName(schema=row["table_schema"], name=row["table_name"])
