@@ -45,9 +45,9 @@ of_pyenv() {
 fetched_by_uv() {
     local uv fetched
     uv=$(infra/setup/uv.sh) || return 1
-    say "no Python 3.13 here; fetching one with uv"
+    say "no Python 3.13 or newer here; fetching one with uv"
     export UV_PYTHON_INSTALL_DIR=$PWD/.data/python
-    "$uv" python install --quiet --no-bin 3.13 >&2 || return 1
+    "$uv" python install --no-bin 3.13 >&2 || return 1
     fetched=$("$uv" python find --managed-python 3.13) || return 1
     suitable "$fetched" && echo "$fetched"
 }

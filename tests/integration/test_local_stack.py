@@ -4,6 +4,7 @@ import base64
 import shutil
 import signal
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -39,6 +40,14 @@ def _listeners(processes: list[psutil.Process]) -> set[str]:
     }
 
 
+@pytest.fixture
+def nothing_left() -> Iterator[None]:
+    """Whatever the test starts in this process is gone at its end; the session's servers were there before."""
+    before = set(owned(OWNER))
+    yield
+    assert set(owned(OWNER)) - before == set()
+
+
 def _remove_database(data_dir: Path) -> None:
     """As root the database may lie outside of the test's folder, where pytest does not clean up."""
     Postgres(data_dir / "postgres", log=data_dir / "postgres.log").remove()
@@ -72,6 +81,7 @@ def test_up_writes_the_env_file_listens_on_loopback_and_leaves_nothing(tmp_path:
         assert not file.exists()
 
 
+@pytest.mark.usefixtures("nothing_left")
 def test_a_given_data_dir_keeps_data_and_logs_for_the_next_start(tmp_path: Path) -> None:
     data_dir = tmp_path / "data"
     with Stack(data_dir=data_dir, empty=True, bus="embedded", functions=False) as first:
@@ -89,7 +99,6 @@ def test_a_given_data_dir_keeps_data_and_logs_for_the_next_start(tmp_path: Path)
         assert [row.x for row in rows] == [42]
     _remove_database(data_dir)
     assert (data_dir / "logs" / "postgres.log").exists()
-    assert owned(OWNER) == []
 
 
 def test_a_killed_stack_takes_its_parts_with_it(tmp_path: Path) -> None:
@@ -125,6 +134,7 @@ def test_a_part_that_does_not_start_is_named_with_its_log(tmp_path: Path) -> Non
     server.remove()
 
 
+@pytest.mark.usefixtures("nothing_left")
 def test_the_log_of_a_failed_start_is_kept_although_the_data_were_temporary(tmp_path: Path) -> None:
     root = project_with(tmp_path, {"asin": "raise RuntimeError('no such thing')\n"})
     stack = Stack(empty=True, bus="embedded", root=root)
@@ -143,11 +153,11 @@ def test_a_wrong_schedule_is_refused_with_what_is_allowed(tmp_path: Path) -> Non
     assert "scheduler: REFRESH_SCHEDULE is 'every morning', but must be a cron expression" in output
 
 
+@pytest.mark.usefixtures("nothing_left")
 def test_a_function_that_cannot_be_loaded_is_named_and_nothing_is_left(tmp_path: Path) -> None:
     root = project_with(tmp_path, {"asin": "raise RuntimeError('no such thing')\n"})
     with pytest.raises(PartFailedError, match=r"(?s)function asin: ended with exit code 1.*no such thing"):
         Stack(empty=True, bus="embedded", root=root, data_dir=tmp_path / "data").__enter__()
-    assert owned(OWNER) == []
     _remove_database(tmp_path / "data")
 
 
@@ -161,6 +171,7 @@ BUSES = [
 
 
 @pytest.mark.parametrize("bus", BUSES)
+@pytest.mark.usefixtures("nothing_left")
 def test_the_scheduler_reaches_a_function_which_is_started_again_whenever_it_dies(tmp_path: Path, bus: str) -> None:
     root = project_with(tmp_path, {name: ECHO.format(name=name) for name in ("orchestrator", "api")})
     file = tmp_path / "stack.env"
@@ -186,7 +197,6 @@ def test_the_scheduler_reaches_a_function_which_is_started_again_whenever_it_die
         stack.scheduler.publish({"version": 1, "kind": "daily"})
         daily = base64.b64encode(b'{"version":1,"kind":"daily"}').decode()
         wait_for(lambda: daily in log.read_text(), "the last message")
-    assert owned(OWNER) == []
 
 
 def _kill_worker(pid: int) -> None:
