@@ -1,4 +1,4 @@
-"""Rows of the two source shapes put into the emulator, the datasets' queries run over them, results put into Postgres."""
+"""Source rows put into the emulator, the queries of the datasets run over them, their results put into Postgres."""
 
 from __future__ import annotations
 

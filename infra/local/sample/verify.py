@@ -1,4 +1,4 @@
-"""Target = source, by another way than the engine's: raw rows at the snapshot, the rules in Python, the target's text."""
+"""Target = source, by another way than the engine does it: raw rows, the rules in Python, the target as text."""
 
 from __future__ import annotations
 
