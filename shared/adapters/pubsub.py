@@ -18,9 +18,10 @@ from shared.domain.errors import RetryLater
 from shared.domain.messages import OwedMessage
 
 _BATCH_MESSAGES = 1_000
-_BATCH_BYTES = 8_000_000
+_BATCH_BYTES = 3_500_000
 _MESSAGE_OVERHEAD = 64
-_TIMEOUT_SECONDS = 20.0
+_TIMEOUT_SECONDS = 15.0
+_UNAVAILABLE = (exceptions.GoogleAPICallError, exceptions.RetryError)
 
 _Encoded = tuple[int, PubsubMessage]
 
@@ -31,17 +32,21 @@ class PubSubBus:
     def __init__(self, project: str, *, emulator: str | None = None, timeout: float = _TIMEOUT_SECONDS) -> None:
         self._project = project
         self._emulator = emulator if emulator is not None else os.environ.get("PUBSUB_EMULATOR_HOST")
+        self._timeout = timeout
         self._retry = Retry(predicate=if_transient_error, initial=0.1, maximum=2.0, timeout=timeout)
 
     def publish(self, messages: Sequence[OwedMessage]) -> list[int]:
-        """See `ports.Bus`. One topic's trouble does not keep back the messages of another."""
+        """See `ports.Bus`. A topic's trouble does not keep back the others; a server's ends the attempt."""
         taken: list[int] = []
-        troubles: list[str] = []
-        for topic, encoded in _by_topic(messages).items():
-            for batch in _batches(encoded):
-                taken += self._publish(topic, batch, troubles)
-        if troubles and not taken:
-            raise RetryLater("; ".join(dict.fromkeys(troubles)), reason="pubsub_unavailable")
+        refused: list[str] = []
+        try:
+            for topic, encoded in _by_topic(messages).items():
+                for batch in _batches(encoded):
+                    taken += self._publish(topic, batch, refused)
+        except _UNAVAILABLE as error:
+            refused.append(str(error))
+        if refused and not taken:
+            raise RetryLater("; ".join(dict.fromkeys(refused)), reason="pubsub_unavailable")
         return taken
 
     def close(self) -> None:
@@ -55,19 +60,20 @@ class PubSubBus:
             return PublisherClient(transport=PublisherGrpcTransport(channel=grpc.insecure_channel(self._emulator)))
         return PublisherClient()
 
-    def _publish(self, topic: str, batch: list[_Encoded], troubles: list[str]) -> list[int]:
+    def _publish(self, topic: str, batch: list[_Encoded], refused: list[str]) -> list[int]:
         """Publish a batch; one that is refused is halved, so that a bad message stays behind alone."""
         path = f"projects/{self._project}/topics/{topic}"
+        wire = [message for _, message in batch]
         try:
-            self._client.publish(topic=path, messages=[message for _, message in batch], retry=self._retry)
+            self._client.publish(topic=path, messages=wire, retry=self._retry, timeout=self._timeout)
         except exceptions.InvalidArgument as error:
-            troubles.append(f"{topic}: {error}")
+            refused.append(f"{topic}: {error}")
             if len(batch) == 1:
                 return []
             half = len(batch) // 2
-            return self._publish(topic, batch[:half], troubles) + self._publish(topic, batch[half:], troubles)
-        except (exceptions.GoogleAPICallError, exceptions.RetryError) as error:
-            troubles.append(f"{topic}: {error}")
+            return self._publish(topic, batch[:half], refused) + self._publish(topic, batch[half:], refused)
+        except (exceptions.NotFound, exceptions.PermissionDenied, exceptions.FailedPrecondition) as error:
+            refused.append(f"{topic}: {error}")
             return []
         return [outbox_id for outbox_id, _ in batch]
 
@@ -82,7 +88,7 @@ def _by_topic(messages: Sequence[OwedMessage]) -> dict[str, list[_Encoded]]:
 
 
 def _batches(messages: list[_Encoded]) -> Iterator[list[_Encoded]]:
-    """Cut by Pub/Sub's limits: 1,000 messages and 10 MB a call."""
+    """Cut by the limits of 1,000 messages (Pub/Sub) and 4 MB (servers with the defaults of gRPC) a call."""
     batch: list[_Encoded] = []
     size = 0
     for one in messages:

@@ -84,6 +84,7 @@ class ControlPlane:
     """A database with the control plane, an orchestrator on it, and the part of the workers."""
 
     def __init__(self, url: str) -> None:
+        self.url = url
         self.store = PostgresStore(url)
         self.source = FixedSource()
         self.bus = RecordingBus()
@@ -126,7 +127,11 @@ class ControlPlane:
     def deliver(self, payload: bytes, *, subscription: str = "refresh-schedule-push", **fields: Any) -> str:
         """Hand a message to the orchestrator as Pub/Sub would, published at 06:00:02 of the day."""
         self._message_id += 1
-        values = {"message_id": str(self._message_id), "attributes": {}, "published_at": DAY.replace(second=2)} | fields
+        values: dict[str, Any] = {
+            "message_id": str(self._message_id),
+            "attributes": {},
+            "published_at": DAY.replace(second=2),
+        } | fields
         path = f"projects/p/subscriptions/{subscription}"
         return self.orchestrator.handle(Delivery(data=payload, subscription=path, **values))
 
@@ -200,8 +205,11 @@ class ControlPlane:
 
     def deliver_owed(self) -> None:
         """Publish what is owed, and deliver what of it is for the orchestrator, until nothing is left."""
-        while outbox.flush(self.store, self.bus):
+        while True:
+            outbox.flush(self.store, self.bus)
             waiting = self.bus.of_topic("refresh-schedule")[self._delivered :]
+            if not waiting:
+                return
             self._delivered += len(waiting)
             for one in waiting:
                 self.deliver(json.dumps(one.payload).encode())
