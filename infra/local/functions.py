@@ -16,13 +16,16 @@ NAMES = ("orchestrator", "asin", "search_queries", "summaries", "generic", "noti
 _START_SECONDS = 120
 _LOOK_SECONDS = 0.1
 _LONGEST_BACKOFF = 10.0
-_SERVER = {"THREADS": "4", "WORKERS": "1", "CLOUD_RUN_TIMEOUT_SECONDS": "0"}
+_SERVER = {"THREADS": "4", "WORKERS": "1", "CLOUD_RUN_TIMEOUT_SECONDS": "0", "PYTHONUNBUFFERED": "1"}
 
 
 class Function:
-    """One function on one port, for as long as the stack runs. The serving process is gunicorn's worker."""
+    """One function on one port, for as long as the stack runs. The serving process is gunicorn's worker.
 
-    def __init__(self, name: str, *, root: Path, env: Mapping[str, str], log: Path) -> None:
+    `root`: the folder that holds `functions/`. `run_dir`: for sockets, so its path has to be short.
+    """
+
+    def __init__(self, name: str, *, root: Path, env: Mapping[str, str], log: Path, run_dir: Path) -> None:
         self.name = name
         self.port = free_port()
         self.serving_pid = 0
@@ -34,7 +37,7 @@ class Function:
             [script, *what, "--host", LOOPBACK, "--port", str(self.port)],
             log=log,
             cwd=root,
-            env={**env, **_SERVER, "PYTHONPATH": str(root), "PYTHONUNBUFFERED": "1"},
+            env={**env, **_SERVER, **_own_places(run_dir / name), "PYTHONPATH": str(root)},
         )
         self._failures = 0
         self._restart_at = 0.0
@@ -131,6 +134,12 @@ class Functions:
 def present(root: Path) -> tuple[str, ...]:
     """The functions whose source is in the project."""
     return tuple(name for name in NAMES if (root / "functions" / name / "main.py").exists())
+
+
+def _own_places(run_dir: Path) -> dict[str, str]:
+    """Every gunicorn makes a control socket in the same place of its user, unless told otherwise."""
+    run_dir.mkdir(mode=0o700, exist_ok=True)
+    return {"XDG_RUNTIME_DIR": str(run_dir)}
 
 
 def _runs(pid: int) -> bool:

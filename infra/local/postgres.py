@@ -109,10 +109,7 @@ class Postgres:
 
     def remove(self) -> None:
         """Delete the stopped server's folder, and the one it links to."""
-        elsewhere = self._home / "elsewhere"
-        if elsewhere.is_symlink():
-            shutil.rmtree(elsewhere.resolve(), ignore_errors=True)
-        shutil.rmtree(self._home, ignore_errors=True)
+        server_files.remove_home(self._home)
 
     def ensure_database(self, name: str, *, template: str | None = None) -> str:
         """Create the database where it is missing, and return its address."""
@@ -150,7 +147,7 @@ class Postgres:
     def _place(self) -> Path:
         """The folder that holds the cluster: `home`, or where the server's user cannot reach it, another one."""
         self._home.mkdir(parents=True, exist_ok=True)
-        link = self._home / "elsewhere"
+        link = self._home / server_files.ELSEWHERE
         if link.is_symlink() and not link.exists():
             problem = f"its data were in {link.readlink()}, which is gone; remove {self._home} to begin anew"
             raise PartFailedError("postgres", problem)

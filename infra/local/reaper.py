@@ -1,23 +1,33 @@
 """Ends what the stack started if the stack itself is killed: it reads a pipe whose other end dies with the stack."""
 
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 import psutil
 
-from infra.local import interrupts
+from infra.local import interrupts, server_files
 from infra.local.process import OWNER, OWNER_MARK
+
+_ROOT = Path(__file__).parents[2]
 
 
 class Reaper:
-    """A small process beside the stack. As a context manager it is let go unharmed after everything was stopped."""
+    """A small process beside the stack; as a context manager it is let go after everything was stopped.
+
+    `folder`: a temporary one that it removes too.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
 
     def __enter__(self) -> Self:
         with interrupts.held():
-            command = [sys.executable, "-m", "infra.local.reaper", OWNER]
-            self._process = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
+            command = [sys.executable, "-m", "infra.local.reaper", OWNER, str(self._folder)]
+            self._process = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True, cwd=_ROOT)
         return self
 
     def __exit__(
@@ -43,8 +53,13 @@ def _mark(process: psutil.Process) -> str | None:
 
 def main() -> None:
     sys.stdin.buffer.read()
-    for process in owned(sys.argv[1]):
+    owner, folder = sys.argv[1:]
+    doomed = owned(owner)
+    for process in doomed:
         process.kill()
+    psutil.wait_procs(doomed, timeout=5)
+    server_files.remove_home(Path(folder) / "data" / "postgres")
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 if __name__ == "__main__":

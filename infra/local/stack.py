@@ -80,13 +80,9 @@ class Stack:
         self._parts.close()
 
     def _start(self) -> None:
-        if self._file is not None:
-            self._file.unlink(missing_ok=True)
         schedule = schedule_from()
-        self.data_dir = self._make_data_dir()
-        self.logs = self.data_dir / "logs"
-        self.logs.mkdir(exist_ok=True)
-        self._parts.enter_context(Reaper())
+        self._make_folders()
+        self._parts.enter_context(Reaper(self._temporary))
         self._start_servers()
         self._migrate()
         create_topics(self.pubsub.address, PROJECT)
@@ -100,7 +96,6 @@ class Stack:
             self._parts.callback(self.scheduler.stop)
             self.scheduler.start()
         self._tell()
-        self._parts.callback(self._forget)
         self.functions.look_after(self._tell)
 
     def _start_servers(self) -> None:
@@ -138,8 +133,12 @@ class Stack:
     def _launch_functions(self) -> Functions:
         names = present(self._root) if self._with_functions else ()
         env = {**self._surroundings(), **self.env}
-        made = [Function(name, root=self._root, env=env, log=self.logs / f"function-{name}.log") for name in names]
+        made = [
+            Function(name, root=self._root, env=env, log=self.logs / f"function-{name}.log", run_dir=self._temporary)
+            for name in names
+        ]
         functions = Functions(made)
+        self._parts.callback(self._forget)
         self._parts.callback(functions.stop)
         functions.launch()
         return functions
@@ -166,22 +165,27 @@ class Stack:
         if self._file is not None:
             self._file.unlink(missing_ok=True)
 
-    def _make_data_dir(self) -> Path:
-        if self._given_dir is not None:
-            try:
-                self._given_dir.mkdir(mode=_DIR_MODE, parents=True, exist_ok=True)
-            except OSError as error:
-                raise PartFailedError("data directory", f"{self._given_dir} cannot be made: {error}") from error
-            return self._given_dir.resolve()
-        folder = Path(tempfile.mkdtemp(prefix="refresh-stack-"))
-        self._parts.callback(self._remove, folder)
-        folder.chmod(_DIR_MODE)
-        return folder
+    def _make_folders(self) -> None:
+        """A temporary folder, which holds the data too unless a data directory is given."""
+        self._temporary = Path(tempfile.mkdtemp(prefix="refresh-stack-"))
+        self._parts.callback(self._remove_temporary)
+        self._temporary.chmod(_DIR_MODE)
+        self.data_dir = (self._given_dir or self._temporary / "data").absolute()
+        self.logs = self.data_dir / "logs"
+        try:
+            self.data_dir.mkdir(mode=_DIR_MODE, parents=True, exist_ok=True)
+            self.logs.mkdir(exist_ok=True)
+            if self._file is not None:
+                self._file.parent.mkdir(parents=True, exist_ok=True)
+                self._file.unlink(missing_ok=True)
+        except OSError as error:
+            raise PartFailedError("folders", f"cannot make what is to be written to: {error}") from error
 
-    def _remove(self, folder: Path) -> None:
+    def _remove_temporary(self) -> None:
         """Remove the temporary folder; after a failed start keep the logs, which its message names."""
-        for entry in folder.iterdir():
-            if not (self._failed and entry == self.logs):
-                shutil.rmtree(entry)
-        if not self._failed:
-            folder.rmdir()
+        if self._failed and self.logs.is_relative_to(self._temporary):
+            for entry in self.data_dir.iterdir():
+                if entry != self.logs:
+                    shutil.rmtree(entry)
+        else:
+            shutil.rmtree(self._temporary)

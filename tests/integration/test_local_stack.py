@@ -102,13 +102,13 @@ def test_a_given_data_dir_keeps_data_and_logs_for_the_next_start(tmp_path: Path)
 
 
 def test_a_killed_stack_takes_its_parts_with_it(tmp_path: Path) -> None:
-    with up(tmp_path / "stack.env", "--empty", "--bus", "embedded", "--data-dir", str(tmp_path / "data")) as stack:
+    with up(tmp_path / "stack.env", "--empty", "--bus", "embedded", env={"TMPDIR": str(tmp_path)}) as stack:
         stack.wait_ready()
         assert stack.processes()
         stack.process.kill()
         stack.process.wait()
         wait_for(lambda: not stack.processes(), "the parts to end")
-    _remove_database(tmp_path / "data")
+        wait_for(lambda: not list(tmp_path.glob("refresh-stack-*")), "the temporary folder to go")
 
 
 def test_a_second_signal_while_it_stops_does_no_harm(tmp_path: Path) -> None:
