@@ -11,11 +11,12 @@ from infra.local.sample.products import products_id
 from infra.local.sample.reference import TARGETS, canonical
 from infra.local.sample.shapes import EXPORT, LANDING, Shape
 from infra.local.sample.tables import table_id
-from infra.local.sample.verify import raw_rows, row_text
+from infra.local.sample.targets import EXPORT_SCHEMA, targets_sql
+from infra.local.sample.verify import raw_rows, row_text, verify_warehouse
 from tests.conftest import BigQueryEnv
-from tests.support.sqp import DATASETS, run_dataset
+from tests.support.sqp import DATASETS, insert, run_dataset, warehouse_connection
 
-_ROWS = 20_000
+_ROWS = 12_000
 _SHAPES = {"export": EXPORT, "landing": LANDING}
 type Scopes = dict[str, Counter[str]]
 
@@ -113,3 +114,47 @@ def test_the_catalogue_has_a_new_a_changed_and_a_vanished_product(days: Days, bi
     query = f"SELECT COUNTIF(sku = 'P-NEW') AS new, COUNTIF(sku = 'P-000005') AS gone FROM `{change.source}`"
     [row] = bigquery_env.client.query(query).result()
     assert (row["new"], row["gone"]) == (1, 0)
+
+
+def test_verification_finds_equality_and_every_kind_of_difference(
+    days: Days, bigquery_env: BigQueryEnv, postgres_url: str
+) -> None:
+    del days
+    client, project = bigquery_env.client, bigquery_env.project
+    [now] = next(iter(client.query("SELECT CURRENT_TIMESTAMP()").result()))
+
+    def compare() -> dict[str, tuple[int, int]]:
+        found = verify_warehouse(
+            client,
+            bigquery_env.storage_client,
+            connection,
+            schema=EXPORT_SCHEMA,
+            project=project,
+            shape=EXPORT,
+            snapshot_at=now,
+        )
+        assert all(comparison.rows for comparison in found)
+        return {comparison.table.split(".")[1]: (comparison.missing, comparison.unexpected) for comparison in found}
+
+    with warehouse_connection(postgres_url) as connection:
+        connection.run(targets_sql())
+        for table, dataset in DATASETS.items():
+            rows = run_dataset(client, project, dataset, EXPORT)
+            insert(connection, f"{EXPORT_SCHEMA}.{table}", rows)
+        for view in ("weekly_summary", "search_performance_summary"):
+            connection.run(f"REFRESH MATERIALIZED VIEW CONCURRENTLY {EXPORT_SCHEMA}.{view}")
+        assert set(compare().values()) == {(0, 0)}
+        connection.run(
+            f"DELETE FROM {EXPORT_SCHEMA}.asin_performance_data WHERE ctid IN"
+            f" (SELECT ctid FROM {EXPORT_SCHEMA}.asin_performance_data LIMIT 1)"
+        )
+        connection.run(
+            f"UPDATE {EXPORT_SCHEMA}.search_query_market SET search_query_volume = search_query_volume + 1"
+            f" WHERE ctid IN (SELECT ctid FROM {EXPORT_SCHEMA}.search_query_market LIMIT 1)"
+        )
+        connection.run(f"REFRESH MATERIALIZED VIEW CONCURRENTLY {EXPORT_SCHEMA}.weekly_summary")
+        found = compare()
+        assert found["asin_performance_data"] == (1, 0)
+        assert found["search_query_market"] == (1, 1)
+        assert found["weekly_summary"] == (1, 1)
+        assert found["search_query_performance"] == (0, 0)

@@ -135,7 +135,7 @@ def _split(random: Random, text: str, own: Row) -> Iterator[tuple[str, Row]]:
 
 def _query(report: Report, random: Random, restated: Random, rank: int, weight: float) -> Iterator[Row]:
     account = report.account
-    text = f"🔪 {query_text(rank)}" if rank % 37 == 5 else query_text(rank)
+    text = f"🔪 {query_text(rank)}" if rank % 37 == 1 else query_text(rank)
     totals = _totals(random, rank, weight)
     if report.revision:
         totals = _restate(restated, totals)

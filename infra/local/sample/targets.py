@@ -31,22 +31,33 @@ def _literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def brands_sql(schema: str, *, by_name: bool) -> str:
-    """Two brands a client for most ASINs; every sixth one stays unmapped, and one has a manual entry that wins.
-
-    `by_name`: clients and marketplaces under the names of the export rather than the ids of the landing table.
-    """
-    clients: dict[str, None] = {}
+def _brand_entries(*, by_name: bool) -> list[tuple[str, str, str, str, str]]:
+    """Client, marketplace, ASIN, origin, brand: every sixth ASIN has none, one has a manual entry that must win."""
     entries = []
     for account in accounts():
         client, marketplace = (
             (account.client_name, account.marketplace_name) if by_name else (account.client_id, account.marketplace_id)
         )
-        clients[client] = None
         for number, product in enumerate(account.products):
             if number % 6 != 5:
                 entries.append((client, marketplace, product.asin, "automatic", _BRANDS[number % 2]))
         entries.append((client, marketplace, account.products[1].asin, "manual", _BRANDS[0]))
+    return entries
+
+
+def brand_of_asin(*, by_name: bool) -> dict[tuple[str, str, str], str]:
+    """The brand that counts, by client, marketplace and ASIN."""
+    entries = sorted(_brand_entries(by_name=by_name), key=lambda entry: entry[3] == "manual")
+    return {(client, marketplace, asin): brand for client, marketplace, asin, _, brand in entries}
+
+
+def brands_sql(schema: str, *, by_name: bool) -> str:
+    """Statements that map the sample's ASINs to two brands a client.
+
+    `by_name`: clients and marketplaces under the names of the export rather than the ids of the landing table.
+    """
+    entries = _brand_entries(by_name=by_name)
+    clients = dict.fromkeys(entry[0] for entry in entries)
     brands = ",\n".join(f"({_literal(client)}, {_literal(brand)})" for client in clients for brand in _BRANDS)
     mapped = ",\n".join(f"({', '.join(_literal(value) for value in entry)})" for entry in entries)
     return (

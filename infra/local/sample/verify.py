@@ -14,9 +14,10 @@ from google.cloud.bigquery_storage_v1 import BigQueryReadClient
 
 from infra.local.sample.products import products_id
 from infra.local.sample.reference import TARGETS, Row, canonical
+from infra.local.sample.reference_summaries import search_performance_summary, weekly_summary
 from infra.local.sample.shapes import EXPORT, LANDING, Shape
 from infra.local.sample.tables import table_id
-from infra.local.sample.targets import EXPORT_SCHEMA
+from infra.local.sample.targets import EXPORT_SCHEMA, brand_of_asin
 
 _NULL = "\u2205"
 _PRODUCT_COLUMNS = (
@@ -86,7 +87,7 @@ def row_text(row: Row, columns: tuple[str, ...]) -> str:
 
 
 def _column_text(name: str, kind: str) -> str:
-    forms = {"numeric": "trim_scale({})::text", "bytea": "encode({}, 'hex')", "ARRAY": "array_to_string({}, ',')"}
+    forms = {"numeric": "trim_scale({})::text", "bytea": "encode({}, 'hex')", "array": "array_to_string({}, ',')"}
     return f"coalesce({forms.get(kind, '{}::text').format(name)}, '{_NULL}')"
 
 
@@ -94,16 +95,17 @@ def target_text(connection: Any, schema: str, table: str, columns: tuple[str, ..
     """The rows of a target, in one line each; `connection` is a pg8000.native connection."""
     kinds = dict(
         connection.run(
-            "SELECT column_name, data_type FROM information_schema.columns WHERE table_schema = :s AND table_name = :t",
-            s=schema,
-            t=table,
+            "SELECT attname, CASE WHEN typcategory = 'A' THEN 'array' ELSE typname END FROM pg_attribute"
+            " JOIN pg_type ON pg_type.oid = atttypid WHERE attrelid = CAST(:name AS regclass) AND attnum > 0",
+            name=f"{schema}.{table}",
         )
     )
     texts = " || '|' || ".join(_column_text(name, kinds[name]) for name in columns)
     return Counter(line for (line,) in connection.run(f"SELECT {texts} FROM {schema}.{table}"))
 
 
-def _compare(connection: Any, schema: str, table: str, rows: list[Row], columns: tuple[str, ...]) -> Comparison:
+def _compare(connection: Any, schema: str, table: str, rows: list[Row]) -> Comparison:
+    columns = tuple(rows[0]) if rows else ("client_id",)
     expected = Counter(row_text(row, columns) for row in rows)
     found = target_text(connection, schema, table, columns)
     return Comparison(
@@ -124,15 +126,15 @@ def verify_warehouse(
     shape: Shape,
     snapshot_at: datetime,
 ) -> list[Comparison]:
-    """Compare the three tables of one warehouse with their source at the snapshot."""
+    """Compare the tables and the summaries' counts of one of the sample's warehouses with their source."""
     source = raw_rows(client, storage, table_id(project, shape), snapshot_at)
     rows = [canonical(raw, shape.column_map) for raw in source]
-    comparisons = []
-    for table, reckon in TARGETS.items():
-        expected = reckon(rows)
-        columns = tuple(expected[0]) if expected else ("client_id",)
-        comparisons.append(_compare(connection, schema, table, expected, columns))
-    return comparisons
+    expected = {table: reckon(rows) for table, reckon in TARGETS.items()}
+    performance, market = expected["search_query_performance"], expected["search_query_market"]
+    brands = brand_of_asin(by_name=shape is EXPORT)
+    expected["weekly_summary"] = weekly_summary(performance, market)
+    expected["search_performance_summary"] = search_performance_summary(performance, market, brands)
+    return [_compare(connection, schema, table, contents) for table, contents in expected.items()]
 
 
 def verify_sample(
@@ -144,6 +146,9 @@ def verify_sample(
         comparisons += verify_warehouse(
             client, storage, connection, schema=schema, project=project, shape=shape, snapshot_at=snapshot_at
         )
-    products = list(raw_rows(client, storage, products_id(project), snapshot_at))
-    comparisons.append(_compare(connection, "sample", "products", products, _PRODUCT_COLUMNS))
+    products = [
+        {name: row[name] for name in _PRODUCT_COLUMNS}
+        for row in raw_rows(client, storage, products_id(project), snapshot_at)
+    ]
+    comparisons.append(_compare(connection, "sample", "products", products))
     return comparisons
