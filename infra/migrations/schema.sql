@@ -17,7 +17,7 @@ CREATE TABLE refresh.materialized_view_refresh_status (
     last_refreshed_at timestamp with time zone,
     duration_ms bigint,
     rows bigint,
-    "concurrently" boolean,
+    is_concurrent boolean,
     input_versions jsonb NOT NULL DEFAULT '{}'::jsonb,
     run_id uuid,
     last_error text,
@@ -77,6 +77,7 @@ CREATE TABLE refresh.refresh_checkpoint (
     rows_quarantined bigint NOT NULL DEFAULT 0,
     rows_superseded bigint NOT NULL DEFAULT 0,
     rows_merged bigint NOT NULL DEFAULT 0,
+    values_stripped jsonb NOT NULL DEFAULT '{}'::jsonb,
     bytes_billed bigint NOT NULL DEFAULT 0,
     figures_expected jsonb NOT NULL DEFAULT '{}'::jsonb,
     figures_found jsonb NOT NULL DEFAULT '{}'::jsonb,
@@ -179,7 +180,7 @@ CREATE TABLE refresh.refresh_quarantine (
     slice_no integer NOT NULL,
     reason text NOT NULL,
     column_name text NOT NULL,
-    source_row jsonb NOT NULL,
+    source_row json NOT NULL,
     quarantined_at timestamp with time zone NOT NULL DEFAULT now(),
     CONSTRAINT refresh_quarantine_pkey PRIMARY KEY (quarantine_id)
 );
