@@ -14,6 +14,7 @@ _MARK = "refresh_dead_letter"
 _FORWARDED_FROM = "CloudPubSubDeadLetterSourceSubscription"
 _FORWARDED_PUBLISH_TIME = "CloudPubSubDeadLetterSourceTopicPublishTime"
 _MAX_REASON = 500
+_MAX_ID = 500
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +64,7 @@ def read(delivery: Delivery) -> DeadLetter:
         return own
     published_at = delivery.published_at.isoformat() if delivery.published_at else None
     return DeadLetter(
-        message_id=_identity(delivery.message_id, published_at),
+        message_id=_storable(_identity(delivery.message_id, published_at))[:_MAX_ID],
         reason=EXHAUSTED,
         source=_storable(delivery.attributes.get(_FORWARDED_FROM, "")),
         payload=_text(delivery.data),
@@ -78,11 +79,11 @@ def _own(delivery: Delivery) -> DeadLetter | None:
     try:
         body = json.loads(delivery.data)
         return DeadLetter(
-            message_id=_storable(body["message_id"]),
+            message_id=_storable(body["message_id"])[:_MAX_ID],
             reason=_storable(body["reason"]),
             source=_storable(body["subscription"]),
             payload=_storable(body["payload"]),
-            published_at=body["published_at"],
+            published_at=None if body["published_at"] is None else _storable(body["published_at"]),
             attributes=_storable_attributes(body["attributes"]),
         )
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError):

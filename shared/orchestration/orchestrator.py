@@ -48,7 +48,7 @@ class Orchestrator:
                 advance_run(self.store, run_id)
                 return "advanced"
             case Sweep():
-                Sweeper(store=self.store, bus=self.bus, source=self.source, schedule=self.schedule).sweep()
+                Sweeper(store=self.store, bus=self.bus, source=self.source).sweep()
                 return "swept"
 
     def _scheduled_instant(self, delivery: Delivery) -> datetime:

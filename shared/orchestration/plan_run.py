@@ -38,7 +38,7 @@ def plan_daily(store: Store, source: Source, schedule: Schedule, instant: dateti
         run_id = RunId(rows[0]["run_id"])
         tables = session.run(statement("choose_due_tables"), scheduled_for=instant, zone=schedule.zone.key)
         _insert_tasks(session, run_id, tables, force=False)
-        set_next_refresh(session, schedule, [row | {"scheduled_for": instant} for row in tables])
+        _set_next_refresh(session, schedule, instant, tables)
         advance(session, run_id)
     _log.info("run_planned", run=str(run_id), key=key, tables=len(tables), snapshot_at=snapshot_at.isoformat())
     return run_id
@@ -61,20 +61,6 @@ def plan_requested(store: Store, source: Source, run_id: RunId) -> bool:
             _plan_request(session, run_id, run["request"], snapshot_at)
         advance(session, run_id)
     return not run["planned"]
-
-
-def set_next_refresh(session: Session, schedule: Schedule, tables: list[Row]) -> None:
-    """Set when the tables are due again, each reckoned from its row's `scheduled_for`."""
-    if not tables:
-        return
-    pairs = {(row["scheduled_for"], row["frequency_hours"]) for row in tables}
-    moments = {pair: schedule.next_refresh_at(*pair) for pair in pairs}
-    session.run(
-        statement("set_next_refresh"),
-        schemas=[row["table_schema"] for row in tables],
-        names=[row["table_name"] for row in tables],
-        moments=[moments[row["scheduled_for"], row["frequency_hours"]] for row in tables],
-    )
 
 
 def _plan_request(session: Session, run_id: RunId, request: Row, snapshot_at: datetime) -> None:
@@ -101,6 +87,18 @@ def _insert_tasks(session: Session, run_id: RunId, tables: list[Row], *, force: 
             handlers=[row["handler"] for row in tables],
             priorities=[row["priority"] for row in tables],
             force=force,
+        )
+
+
+def _set_next_refresh(session: Session, schedule: Schedule, instant: datetime, tables: list[Row]) -> None:
+    if tables:
+        frequencies = {row["frequency_hours"] for row in tables}
+        moments = {frequency: schedule.next_refresh_at(instant, frequency) for frequency in frequencies}
+        session.run(
+            statement("set_next_refresh"),
+            schemas=[row["table_schema"] for row in tables],
+            names=[row["table_name"] for row in tables],
+            moments=[moments[row["frequency_hours"]] for row in tables],
         )
 
 

@@ -14,8 +14,7 @@ from shared.domain.ids import RunId
 from shared.domain.messages import HANDLER_TOPICS
 from shared.messaging import outbox
 from shared.orchestration.advance import advance_run
-from shared.orchestration.plan_run import plan_requested, set_next_refresh
-from shared.planning.schedule import Schedule
+from shared.orchestration.plan_run import plan_requested
 from shared.ports import Bus, Source, Store
 from shared.sql import statement
 
@@ -31,7 +30,6 @@ class Sweeper:
     store: Store
     bus: Bus
     source: Source
-    schedule: Schedule
 
     def sweep(self) -> None:
         """Do every part, whatever becomes of the others; RetryLater names those that failed, and the beat is missed."""
@@ -42,7 +40,6 @@ class Sweeper:
             self._try(failed, f"plan {run_id}", partial(plan_requested, self.store, self.source, run_id))
         for run_id in self._runs("running_runs"):
             self._try(failed, f"advance {run_id}", partial(advance_run, self.store, run_id))
-        self._try(failed, "next_refresh", self._set_next_refresh)
         self._try(failed, "publish", self._publish_owed)
         self._try(failed, "cleanup", self._clean_up)
         if failed:
@@ -71,10 +68,6 @@ class Sweeper:
     def _runs(self, name: str) -> list[RunId]:
         with self.store.transaction() as session:
             return [RunId(row["run_id"]) for row in session.run(statement(name))]
-
-    def _set_next_refresh(self) -> None:
-        with self.store.transaction() as session:
-            set_next_refresh(session, self.schedule, session.run(statement("tables_without_next_refresh")))
 
     def _clean_up(self) -> None:
         with self.store.transaction(statement_timeout=_CLEANUP_TIMEOUT_SECONDS) as session:

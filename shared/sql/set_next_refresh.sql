@@ -1,5 +1,5 @@
--- SKIP LOCKED: a publish holds its table's registry row for as long as it takes, and planning does not wait for it. The
--- sweep sets what was passed over.
+-- SKIP LOCKED: a publish holds its table's registry row for as long as it takes, and planning does not wait for it. A
+-- table that is passed over is due once more at the next trigger, which finds nothing changed and sets it.
 WITH free AS (
     SELECT r.table_schema, r.table_name, due.next_refresh_at
     FROM refresh.refresh_table_registry r

@@ -132,6 +132,14 @@ def test_whatever_a_dead_letter_holds_it_is_recorded(
     assert len(plane.run(RECORDED)) == 1
 
 
+def test_a_forged_dead_letter_is_recorded(plane: ControlPlane) -> None:
+    forged = {"message_id": "9" * 9_999, "reason": "r", "subscription": "s", "payload": "p", "attributes": {}}
+    for published_at in (5, None, "yesterday"):
+        body = json.dumps(forged | {"published_at": published_at}).encode()
+        plane.deliver(body, subscription=DEAD_LETTERS, attributes={"refresh_dead_letter": "poison"})
+    assert len(plane.run(RECORDED)) == 2
+
+
 def test_a_daily_trigger_that_was_given_up_is_owed_again_for_its_instant_until_the_next_day(
     plane: ControlPlane,
 ) -> None:

@@ -155,8 +155,10 @@ def test_a_publish_that_holds_a_registry_row_does_not_hold_planning_up(plane: Co
         plane.daily()
         assert sorted(plane.bus.tables()) == ["public.a", "public.b"]
         assert next_refresh(plane, "a") is None
-    plane.sweep()
-    assert next_refresh(plane, "a") == DAY + timedelta(days=1)
+        assert next_refresh(plane, "b") == DAY + timedelta(days=1)
+    plane.deliver(daily_for(DAY + timedelta(hours=1)))
+    assert plane.bus.tables()[2:] == ["public.a"]
+    assert next_refresh(plane, "a") == DAY + timedelta(hours=25)
 
 
 def test_a_crash_between_commit_and_publish_loses_nothing(plane: ControlPlane) -> None:
