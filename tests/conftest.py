@@ -15,6 +15,7 @@ from google.cloud.bigquery_storage_v1 import BigQueryReadClient
 
 from infra.local.bigquery import BigQuery
 from infra.local.postgres import Postgres
+from infra.local.reaper import Reaper
 from infra.migrations.run import migrate
 
 PROJECT = "test-refresh"
@@ -35,13 +36,20 @@ class BigQueryEnv:
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+def session_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Where the session's servers are; they end even if the session is killed."""
+    folder = tmp_path_factory.mktemp("session")
+    with Reaper(folder):
+        yield folder
+
+
+@pytest.fixture(scope="session")
+def postgres(session_folder: Path) -> Iterator[Postgres]:
     """The session's server. Tests that stop a server start one of their own."""
-    folder = tmp_path_factory.mktemp("postgres")
     chosen = os.environ.get("REFRESH_TEST_PG_BIN")
     server = Postgres(
-        folder / "postgres",
-        log=folder / "postgres.log",
+        session_folder / "data" / "postgres",
+        log=session_folder / "postgres.log",
         bin_dir=Path(chosen) if chosen else None,
         settings=_TEST_SETTINGS,
     )
@@ -75,10 +83,9 @@ def migrated_url(postgres: Postgres, migrated_template: str) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def bigquery_env(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BigQueryEnv]:
+def bigquery_env(session_folder: Path) -> Iterator[BigQueryEnv]:
     """The session's BigQuery emulator; tests keep apart by datasets of their own (`bigquery_dataset`)."""
-    folder = tmp_path_factory.mktemp("bigquery")
-    emulator = BigQuery(folder / "data", log=folder / "bigquery.log", project=PROJECT)
+    emulator = BigQuery(session_folder / "bigquery", log=session_folder / "bigquery.log", project=PROJECT)
     try:
         emulator.start()
         yield BigQueryEnv(
