@@ -1,7 +1,8 @@
 """Figures: per column a few exact numbers, computed by BigQuery and again from what arrived, that must be equal.
 
-A 64-bit or decimal sum travels in two parts, `sum_high` × 2³² + `sum_low`: neither part overflows INT64 or NUMERIC for
-fewer than 2³¹ rows, and the total is exact. `min` and `max` are the least and the greatest; everything else adds up.
+A 64-bit sum travels in two parts, `sum_high` × 2³² + `sum_low`, a decimal one as `decimal_high` × 10¹⁵ + `decimal_low`:
+no part overflows INT64 or NUMERIC for fewer than 2³¹ rows, and only the exact total is compared. `min` and `max` are
+the least and the greatest; everything else adds up.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ Figures = dict[str, dict[str, Figure]]
 """Column → figure → a value that survives JSON: whole numbers as int, others as text, nothing as None."""
 
 SUM_UNIT = 1 << 32
+DECIMAL_UNIT = 10**15
 _EXACT = Context(prec=200)
 
 
@@ -56,7 +58,7 @@ def _expressions(kind: Kind, repeated: bool, column: str) -> dict[str, str]:
         case Kind.INT:
             return _split_sum(column, str(SUM_UNIT))
         case Kind.NUMERIC:
-            return _split_sum(column, f"NUMERIC '{SUM_UNIT}'")
+            return _split_decimal_sum(column)
         case Kind.FLOAT:
             finite = f"IF(IS_NAN({column}) OR IS_INF({column}), NULL, {column})"
             return {
@@ -82,6 +84,19 @@ def _split_sum(expression: str, unit: str) -> dict[str, str]:
     return {
         "sum_high": f"IFNULL(SUM(DIV({expression}, {unit})), 0)",
         "sum_low": f"IFNULL(SUM(MOD({expression}, {unit})), 0)",
+    }
+
+
+def _split_decimal_sum(column: str) -> dict[str, str]:
+    """MOD is slow on decimals, so only large values take it. DIV is a double's on the emulator; the quotient here is
+    whole and has at most 14 digits, so that it is exact even by a double."""
+    unit = f"NUMERIC '{DECIMAL_UNIT}'"
+    small = f"ABS({column}) < {unit}"
+    rest = f"MOD({column}, {unit})"
+    quotient = f"CAST(CAST(ROUND(({column} - {rest}) / {unit}) AS INT64) AS NUMERIC)"
+    return {
+        "decimal_high": f"IFNULL(SUM(IF({small}, NUMERIC '0', {quotient})), 0)",
+        "decimal_low": f"IFNULL(SUM(IF({small}, {column}, {rest})), 0)",
     }
 
 
@@ -134,9 +149,11 @@ def _combine(name: str, a: Figure, b: Figure) -> Figure:
 
 def _totals(figures: Mapping[str, Figure]) -> dict[str, Decimal | None]:
     values = {name: None if value is None else Decimal(value) for name, value in figures.items()}
-    if "sum_high" in values and "sum_low" in values:
-        with localcontext(_EXACT):
-            values["sum"] = (values.pop("sum_high") or Decimal(0)) * SUM_UNIT + (values.pop("sum_low") or Decimal(0))
+    for parts, unit in (("sum", SUM_UNIT), ("decimal", DECIMAL_UNIT)):
+        high, low = f"{parts}_high", f"{parts}_low"
+        if high in values and low in values:
+            with localcontext(_EXACT):
+                values["sum"] = (values.pop(high) or Decimal(0)) * unit + (values.pop(low) or Decimal(0))
     return values
 
 

@@ -13,8 +13,7 @@ from pgpq.schema import Jsonb
 from shared.domain.postgres_type import PostgresType
 from shared.domain.types import WireColumn
 from shared.refresh.arrow_types import staged_type
-
-SLICE = "refresh_slice"
+from shared.refresh.staging import SLICE
 
 _STEP_BYTES = 256 * 1024
 """Arrow bytes that are encoded at once: they stay in the processor's cache. pgpq hands out about 1 MiB at a time."""

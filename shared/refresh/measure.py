@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from shared.domain.figures import SUM_UNIT, Figure, Kind, figure_value
+from shared.domain.figures import DECIMAL_UNIT, SUM_UNIT, Figure, Kind, figure_value
 from shared.domain.types import WireColumn
 
 _INT64_MAX = (1 << 63) - 1
@@ -49,8 +49,8 @@ def _numeric(values: pa.Array) -> dict[str, Figure]:
     largest = max(abs(low or 0), abs(high or 0))
     fits = largest.adjusted() + len(str(len(values))) + 9 < _DECIMAL_DIGITS - 1 if largest else True
     total = pc.sum(values if fits else pc.cast(values, _WIDE_DECIMAL)).as_py() or 0
-    whole, rest = divmod(int(total), SUM_UNIT)
-    return {"sum_high": whole, "sum_low": figure_value(total - int(total) + rest)}
+    whole, rest = divmod(int(total), DECIMAL_UNIT)
+    return {"decimal_high": whole, "decimal_low": figure_value(total - int(total) + rest)}
 
 
 def _float(values: pa.Array) -> dict[str, Figure]:
