@@ -19,6 +19,7 @@
   FROM latest
 )
 
+-- As in source.sql, the casts around ROUND are there for the emulator.
 SELECT
   client_id,
   marketplace_id,
@@ -35,21 +36,27 @@ SELECT
   MAX(IF(place = 1, total_query_impression_count, NULL)) AS total_query_impression_count,
   MAX(IF(place = 1, total_click_count, NULL)) AS total_click_count,
   MAX(IF(place = 1, total_click_rate, NULL)) AS total_click_rate,
-  MAX(IF(place = 1, ROUND(total_median_click_price_amount, 2), NULL)) AS total_median_click_price_amount,
+  CAST(
+    MAX(IF(place = 1, ROUND(total_median_click_price_amount, 2), NULL)) AS NUMERIC
+  ) AS total_median_click_price_amount,
   MAX(IF(place = 1, total_median_click_price_currency_code, NULL)) AS total_median_click_price_currency_code,
   MAX(IF(place = 1, total_same_day_shipping_click_count, NULL)) AS total_same_day_shipping_click_count,
   MAX(IF(place = 1, total_one_day_shipping_click_count, NULL)) AS total_one_day_shipping_click_count,
   MAX(IF(place = 1, total_two_day_shipping_click_count, NULL)) AS total_two_day_shipping_click_count,
   MAX(IF(place = 1, total_cart_add_count, NULL)) AS total_cart_add_count,
   MAX(IF(place = 1, total_cart_add_rate, NULL)) AS total_cart_add_rate,
-  MAX(IF(place = 1, ROUND(total_median_cart_add_price_amount, 2), NULL)) AS total_median_cart_add_price_amount,
+  CAST(
+    MAX(IF(place = 1, ROUND(total_median_cart_add_price_amount, 2), NULL)) AS NUMERIC
+  ) AS total_median_cart_add_price_amount,
   MAX(IF(place = 1, total_median_cart_add_price_currency_code, NULL)) AS total_median_cart_add_price_currency_code,
   MAX(IF(place = 1, total_same_day_shipping_cart_add_count, NULL)) AS total_same_day_shipping_cart_add_count,
   MAX(IF(place = 1, total_one_day_shipping_cart_add_count, NULL)) AS total_one_day_shipping_cart_add_count,
   MAX(IF(place = 1, total_two_day_shipping_cart_add_count, NULL)) AS total_two_day_shipping_cart_add_count,
   MAX(IF(place = 1, total_purchase_count, NULL)) AS total_purchase_count,
   MAX(IF(place = 1, total_purchase_rate, NULL)) AS total_purchase_rate,
-  MAX(IF(place = 1, ROUND(total_median_purchase_price_amount, 2), NULL)) AS total_median_purchase_price_amount,
+  CAST(
+    MAX(IF(place = 1, ROUND(total_median_purchase_price_amount, 2), NULL)) AS NUMERIC
+  ) AS total_median_purchase_price_amount,
   MAX(IF(place = 1, total_median_purchase_price_currency_code, NULL)) AS total_median_purchase_price_currency_code,
   MAX(IF(place = 1, total_same_day_shipping_purchase_count, NULL)) AS total_same_day_shipping_purchase_count,
   MAX(IF(place = 1, total_one_day_shipping_purchase_count, NULL)) AS total_one_day_shipping_purchase_count,

@@ -78,6 +78,7 @@ spellings AS (
   )
 )
 
+-- The casts around ROUND change nothing in BigQuery; its emulator would go on reckoning with doubles.
 SELECT
   client_id,
   marketplace_id,
@@ -96,55 +97,55 @@ SELECT
   search_query_volume,
   total_query_impression_count,
   own_impression_count AS asin_impression_count,
-  IF(
+  CAST(IF(
     spelling_count = 1,
     ROUND(asin_impression_share * share_scale, 8),
     ROUND(CAST(SAFE_DIVIDE(own_impression_count, total_query_impression_count) AS NUMERIC), 8)
-  ) AS asin_impression_share,
+  ) AS NUMERIC) AS asin_impression_share,
   total_click_count,
   total_click_rate,
-  ROUND(total_median_click_price_amount, 2) AS total_median_click_price_amount,
+  CAST(ROUND(total_median_click_price_amount, 2) AS NUMERIC) AS total_median_click_price_amount,
   total_median_click_price_currency_code,
   total_same_day_shipping_click_count,
   total_one_day_shipping_click_count,
   total_two_day_shipping_click_count,
   own_click_count AS asin_click_count,
-  IF(
+  CAST(IF(
     spelling_count = 1,
     ROUND(asin_click_share * share_scale, 8),
     ROUND(CAST(SAFE_DIVIDE(own_click_count, total_click_count) AS NUMERIC), 8)
-  ) AS asin_click_share,
-  ROUND(asin_median_click_price_amount, 2) AS asin_median_click_price_amount,
+  ) AS NUMERIC) AS asin_click_share,
+  CAST(ROUND(asin_median_click_price_amount, 2) AS NUMERIC) AS asin_median_click_price_amount,
   asin_median_click_price_currency_code,
   total_cart_add_count,
   total_cart_add_rate,
-  ROUND(total_median_cart_add_price_amount, 2) AS total_median_cart_add_price_amount,
+  CAST(ROUND(total_median_cart_add_price_amount, 2) AS NUMERIC) AS total_median_cart_add_price_amount,
   total_median_cart_add_price_currency_code,
   total_same_day_shipping_cart_add_count,
   total_one_day_shipping_cart_add_count,
   total_two_day_shipping_cart_add_count,
   own_cart_add_count AS asin_cart_add_count,
-  IF(
+  CAST(IF(
     spelling_count = 1,
     ROUND(asin_cart_add_share * share_scale, 8),
     ROUND(CAST(SAFE_DIVIDE(own_cart_add_count, total_cart_add_count) AS NUMERIC), 8)
-  ) AS asin_cart_add_share,
-  ROUND(asin_median_cart_add_price_amount, 2) AS asin_median_cart_add_price_amount,
+  ) AS NUMERIC) AS asin_cart_add_share,
+  CAST(ROUND(asin_median_cart_add_price_amount, 2) AS NUMERIC) AS asin_median_cart_add_price_amount,
   asin_median_cart_add_price_currency_code,
   total_purchase_count,
   total_purchase_rate,
-  ROUND(total_median_purchase_price_amount, 2) AS total_median_purchase_price_amount,
+  CAST(ROUND(total_median_purchase_price_amount, 2) AS NUMERIC) AS total_median_purchase_price_amount,
   total_median_purchase_price_currency_code,
   total_same_day_shipping_purchase_count,
   total_one_day_shipping_purchase_count,
   total_two_day_shipping_purchase_count,
   own_purchase_count AS asin_purchase_count,
-  IF(
+  CAST(IF(
     spelling_count = 1,
     ROUND(asin_purchase_share * share_scale, 8),
     ROUND(CAST(SAFE_DIVIDE(own_purchase_count, total_purchase_count) AS NUMERIC), 8)
-  ) AS asin_purchase_share,
-  ROUND(asin_median_purchase_price_amount, 2) AS asin_median_purchase_price_amount,
+  ) AS NUMERIC) AS asin_purchase_share,
+  CAST(ROUND(asin_median_purchase_price_amount, 2) AS NUMERIC) AS asin_median_purchase_price_amount,
   asin_median_purchase_price_currency_code,
   superseded AS refresh_superseded,
   spelling_count - 1 AS refresh_merged
