@@ -13,7 +13,7 @@ from shared.refresh.plan import source_relation
 from shared.refresh.read_ahead import read_ahead
 from shared.refresh.reconcile import reconcile
 from shared.refresh.runtime import Budget, Runtime
-from shared.refresh.stage import Stager
+from shared.refresh.stage import Stager, prepared
 from shared.refresh.staging import staging_name
 from shared.sql import statement
 
@@ -28,7 +28,7 @@ def load_slice(runtime: Runtime, claim: SliceClaim, definition: Definition, task
             offsets = stream_offsets(runtime, claim, result)
             runtime.steps.reached("session_opened")
             stager = Stager(runtime, claim, definition, offsets)
-            for chunk in read_ahead(chunks(runtime, offsets)):
+            for chunk in read_ahead(prepared(chunks(runtime, offsets), definition)):
                 lease.check()
                 budget.check()
                 stager.stage(chunk)

@@ -140,6 +140,5 @@ def _names(task: TaskId, definition: Definition) -> dict[str, str]:
         "staged_row": ", ".join(staged),
         "key_match": " AND ".join(f"t.{name} = {by_name[name]}" for name in key),
         "staged_key": ", ".join(by_name[name] for name in key),
-        "order": f"ORDER BY {', '.join(by_name[name] for name in key)}" if key else "",
         "in_scopes": definition.scope.postgres_condition("t", ":scopes") if definition.scope else "true",
     }

@@ -9,6 +9,7 @@ from datetime import date, datetime
 
 from shared.domain.definition import Definition
 from shared.domain.errors import InvalidRegistration, PermanentError, ReconcileMismatch, ResultLost, RetryLater
+from shared.domain.figures import figure_value
 from shared.domain.ids import TaskId, plan_job_id, view_job_id
 from shared.domain.quoting import postgres_identifier
 from shared.domain.scope import MAX_SCOPE_VALUES, scan_start

@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from shared.domain.definition import Definition
 from shared.domain.figures import Figures, combine
@@ -13,52 +19,65 @@ from shared.refresh.extract import Chunk
 from shared.refresh.fence import fenced
 from shared.refresh.runtime import Runtime
 from shared.refresh.staging import SLICE, staging_name
-from shared.refresh.transform import Transform, Transformed
+from shared.refresh.transform import Rejected, Transform, Transformed
 from shared.sql import statement
 
 
+@dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """A chunk ready to be staged: transformed, in key order."""
+
+    stream: str
+    offset: int
+    batches: list[pa.RecordBatch]
+    parts: list[Transformed]
+
+
+def prepared(chunks: Iterator[Chunk], definition: Definition) -> Iterator[Prepared]:
+    """Transform each chunk and sort it by key: rows in key order fill the key's index from one side, not all over."""
+    transform = Transform(definition.columns)
+    for chunk in chunks:
+        parts = [transform.apply(batch) for batch in chunk.batches]
+        batches = [part.batch for part in parts]
+        if definition.key:
+            batches = _sorted(batches, definition.key)
+        yield Prepared(stream=chunk.stream, offset=chunk.offset, batches=batches, parts=parts)
+
+
 class Stager:
-    """Stages the chunks of one slice. `offsets` and `figures` follow what has been committed."""
+    """Stages the chunks of one slice, one transaction each, and follows what has been committed."""
 
     def __init__(self, runtime: Runtime, claim: SliceClaim, definition: Definition, offsets: dict[str, int]) -> None:
         self._runtime = runtime
         self._claim = claim
-        self._transform = Transform(definition.columns)
         self._encoder = CopyEncoder(definition.columns)
         self._copy = copy_statement(claim, definition)
         self._offsets = dict(offsets)
         self._figures: Figures = claim.checkpoint["figures_found"]
+        self._stripped = Counter[str](claim.checkpoint["values_stripped"])
 
-    def stage(self, chunk: Chunk) -> None:
+    def stage(self, chunk: Prepared) -> None:
         """Commit a chunk: its rows, its rejected rows, its counts and figures, and where its stream stands."""
-        parts = [self._transform.apply(batch) for batch in chunk.batches]
         offsets = self._offsets | {chunk.stream: chunk.offset}
-        figures = self._figures
-        for part in parts:
+        figures, stripped = self._figures, self._stripped.copy()
+        for part in chunk.parts:
             figures = combine(figures, part.figures)
+            stripped.update(part.stripped)
         with fenced(self._runtime, self._claim) as session:
-            session.copy_in(
-                self._copy,
-                self._encoder.chunks((part.batch for part in parts), slice_no=self._claim.slice_no),
-            )
+            session.copy_in(self._copy, self._encoder.chunks(chunk.batches, slice_no=self._claim.slice_no))
             self._runtime.steps.reached("chunk_copied")
-            rejected = [one for part in parts for one in part.rejected]
+            rejected = [one for part in chunk.parts for one in part.rejected]
             if rejected:
-                session.run(
-                    statement("insert_quarantine"),
-                    **self._claim.parameters,
-                    rejected=json.dumps(
-                        [{"reason": one.reason, "column_name": one.column, "source_row": one.row} for one in rejected]
-                    ),
-                )
+                session.run(statement("insert_quarantine"), **self._claim.parameters, rejected=_quarantine(rejected))
             session.run(
                 statement("advance_checkpoint"),
                 **self._claim.parameters,
-                **_counts(parts),
+                **_counts(chunk.parts),
                 offsets=json.dumps(offsets),
                 figures=json.dumps(figures),
+                stripped=json.dumps(stripped),
             )
-        self._offsets, self._figures = offsets, figures
+        self._offsets, self._figures, self._stripped = offsets, figures, stripped
         self._runtime.steps.reached("chunk_committed")
 
 
@@ -66,6 +85,19 @@ def copy_statement(claim: SliceClaim, definition: Definition) -> str:
     """The COPY into the task's staging table."""
     columns = ", ".join(postgres_identifier(column.name) for column in definition.columns)
     return f"COPY {staging_name(claim.task)} ({columns}, {SLICE}) FROM STDIN (FORMAT binary)"
+
+
+def _sorted(batches: list[pa.RecordBatch], key: tuple[str, ...]) -> list[pa.RecordBatch]:
+    table = pa.Table.from_batches(batches).combine_chunks()
+    order = pc.sort_indices(table, sort_keys=[(name, "ascending") for name in key])
+    ordered: list[pa.RecordBatch] = table.take(order).combine_chunks().to_batches()
+    return ordered
+
+
+def _quarantine(rejected: list[Rejected]) -> str:
+    return json.dumps(
+        [{"reason": one.reason, "column_name": one.column, "source_row": json.dumps(one.row)} for one in rejected]
+    )
 
 
 def _counts(parts: list[Transformed]) -> dict[str, int]:

@@ -1,6 +1,7 @@
 -- What the rows staged in this transaction add to the slice. Progress forgives earlier attempts.
 UPDATE refresh.refresh_checkpoint
-SET stream_offsets = CAST(:offsets AS jsonb), figures_found = CAST(:figures AS jsonb), attempt = 0,
+SET stream_offsets = CAST(:offsets AS jsonb), figures_found = CAST(:figures AS jsonb),
+    values_stripped = CAST(:stripped AS jsonb), attempt = 0,
     rows_received = rows_received + :received,
     rows_read = rows_read + :received + :superseded + :merged,
     rows_staged = rows_staged + :staged,

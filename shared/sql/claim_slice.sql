@@ -20,4 +20,4 @@ FROM free
 WHERE (c.run_id, c.table_schema, c.table_name, c.slice_no) = (free.run_id, free.table_schema, free.table_name, free.slice_no)
 RETURNING c.slice_no, c.epoch, c.attempt, c.scope_values, c.generation, c.job_id, c.read_session, c.stream_offsets,
     c.rows_expected, c.rows_received, c.rows_read, c.rows_staged, c.rows_quarantined, c.rows_superseded, c.rows_merged,
-    c.figures_expected, c.figures_found
+    c.figures_expected, c.figures_found, c.values_stripped

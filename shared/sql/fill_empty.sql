@@ -1,5 +1,4 @@
--- Into an empty table there is nothing to compare with. In key order, the key's index grows at its right edge.
+-- Into an empty table there is nothing to compare with. Staged chunks are in key order, which the key's index likes.
 INSERT INTO {target} ({columns})
 SELECT {staged_values}
 FROM {staging} s
-{order}

@@ -4,4 +4,4 @@ CREATE TEMPORARY TABLE refresh_pairs ON COMMIT DROP AS
 SELECT s.ctid AS staged, t.tableoid AS live_table, t.ctid AS live
 FROM {staging} s
 LEFT JOIN {target} t ON {key_match}
-WHERE t.tableoid IS NULL OR ROW({live_row}) *<> ROW({staged_row})
+WHERE t.tableoid IS NULL OR ROW({live_row})::record *<> ROW({staged_row})::record

@@ -4,7 +4,7 @@ WITH forgotten AS (
     WHERE run_id = :run_id AND table_schema = :schema AND table_name = :name AND slice_no = :slice_no
 )
 UPDATE refresh.refresh_checkpoint
-SET generation = generation + 1, job_id = NULL, read_session = NULL, stream_offsets = '{}', figures_found = '{}',
+SET generation = generation + 1, job_id = NULL, read_session = NULL, stream_offsets = '{}', figures_found = '{}', values_stripped = '{}',
     rows_received = 0, rows_read = 0, rows_staged = 0, rows_quarantined = 0, rows_superseded = 0, rows_merged = 0,
     status = 'pending', lease_until = NULL
 WHERE run_id = :run_id AND table_schema = :schema AND table_name = :name AND slice_no = :slice_no

@@ -9,7 +9,7 @@ WITH forgotten AS (
     WHERE run_id = :run_id AND table_schema = :schema AND table_name = :name AND slice_no = ANY (CAST(:slices AS integer[]))
 ), reopened AS (
     UPDATE refresh.refresh_checkpoint
-    SET status = 'pending', read_session = NULL, stream_offsets = '{}', figures_found = '{}', finished_at = NULL,
+    SET status = 'pending', read_session = NULL, stream_offsets = '{}', figures_found = '{}', values_stripped = '{}', finished_at = NULL,
         rows_received = 0, rows_read = 0, rows_staged = 0, rows_quarantined = 0, rows_superseded = 0, rows_merged = 0
     WHERE run_id = :run_id AND table_schema = :schema AND table_name = :name AND slice_no = ANY (CAST(:slices AS integer[]))
 )

@@ -186,6 +186,7 @@ CREATE TABLE refresh.refresh_checkpoint (
     rows_quarantined bigint NOT NULL DEFAULT 0,
     rows_superseded bigint NOT NULL DEFAULT 0,
     rows_merged bigint NOT NULL DEFAULT 0,
+    values_stripped jsonb NOT NULL DEFAULT '{}',
     bytes_billed bigint NOT NULL DEFAULT 0,
     figures_expected jsonb NOT NULL DEFAULT '{}',
     figures_found jsonb NOT NULL DEFAULT '{}',
@@ -274,7 +275,7 @@ CREATE TABLE refresh.refresh_quarantine (
     slice_no integer NOT NULL,
     reason text NOT NULL,
     column_name text NOT NULL,
-    source_row jsonb NOT NULL,
+    source_row json NOT NULL,
     quarantined_at timestamptz NOT NULL DEFAULT now()
 );
 CREATE INDEX refresh_quarantine_task ON refresh.refresh_quarantine (run_id, table_schema, table_name, slice_no);
@@ -313,7 +314,7 @@ CREATE TABLE refresh.materialized_view_refresh_status (
     last_refreshed_at timestamptz,
     duration_ms bigint,
     rows bigint,
-    concurrently boolean,
+    is_concurrent boolean,
     input_versions jsonb NOT NULL DEFAULT '{}',
     run_id uuid,
     last_error text,

@@ -1,0 +1,5 @@
+"""Fixtures of the fault tests."""
+
+from tests.integration.conftest import engine
+
+__all__ = ["engine"]
