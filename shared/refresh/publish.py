@@ -13,7 +13,7 @@ import json
 from shared.domain.definition import Definition
 from shared.domain.errors import LockTimeout, PermanentError, PublishTooLarge, RetryNow, StatementTimeout, StoreRefused
 from shared.domain.ids import TaskId
-from shared.domain.states import Phase, ScopeAction, TaskStatus
+from shared.domain.states import ScopeAction, TaskStatus
 from shared.planning.outcome import Tally, outcome
 from shared.planning.scopes import PlannedScope, PublishedScope
 from shared.planning.settlement import Scan, Settlement, settle
@@ -181,6 +181,7 @@ def _record(
         rows_quarantined_before=session.run(statement("quarantined_before"), **key)[0]["rows"],
         rows_refused=written.refused,
     )
+    stripped = session.run(statement("values_stripped"), **key)[0]["stripped"]
     status, reason = outcome(tally)
     snapshot = {"snapshot_at": state["snapshot_at"]}
     session.run(statement("publish_scopes"), **key, **snapshot, definition_hash=definition.hash)
@@ -206,7 +207,7 @@ def _record(
         updated=written.updated,
         deleted=written.deleted,
         unchanged=written.unchanged,
-        details=json.dumps(vars(tally) | {"phase": str(Phase.PUBLISHING)}),
+        details=json.dumps(vars(tally) | ({"values_stripped": stripped} if stripped else {})),
     )
     return status
 

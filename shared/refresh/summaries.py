@@ -14,6 +14,7 @@ from shared.domain.states import Phase, TaskStatus
 from shared.ports import Row, Session
 from shared.refresh.claim import TaskClaim, claim_task, task_parameters
 from shared.refresh.fence import fenced
+from shared.refresh.lease import KeptLease
 from shared.refresh.run import attempt, load_task
 from shared.refresh.runtime import Budget, Runtime
 from shared.sql import statement
@@ -46,7 +47,16 @@ class ViewRefresh:
             log.info("somebody else has the task")
             return False
         self._runtime.steps.reached("view_claimed")
-        return attempt(self._runtime, claim, self._message, task, partial(self._refresh, claim, task))
+        return attempt(self._runtime, claim, self._message, task, partial(self._refresh_recorded, claim, task))
+
+    def _refresh_recorded(self, claim: TaskClaim, task: Row) -> None:
+        try:
+            with KeptLease(self._runtime, claim):
+                self._refresh(claim, task)
+        except PermanentError as error:
+            with self._runtime.store.transaction() as session:
+                session.run(statement("record_view_error"), **task_parameters(claim.task), error=str(error))
+            raise
 
     def _refresh(self, claim: TaskClaim, task: Row) -> None:
         limits = self._runtime.limits

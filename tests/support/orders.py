@@ -11,7 +11,7 @@ COLUMNS = "id, day, customer, amount"
 
 
 class Orders:
-    """`orders` in BigQuery and `public.orders` in Postgres, registered with a key and scoped by day unless told otherwise."""
+    """`orders` in BigQuery and `public.orders` in Postgres, with a key and scoped by day unless told otherwise."""
 
     def __init__(self, engine: Engine, *, keyed: bool = True, **registration: Any) -> None:
         self.engine = engine

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -19,11 +20,13 @@ from infra.local.sample.verify import verify_sample
 from infra.local.sample_data import ROWS, load_sample
 from infra.local.stack import PROJECT, Stack
 
+_PLAIN_WIDTH = 150
+
 
 def main(arguments: Sequence[str]) -> int:
     """Run the demo; the exit status is 0 only if every target equals its source and only changed scopes moved."""
     options = _options(arguments)
-    console = Console(soft_wrap=True)
+    console = Console() if sys.stdout.isatty() else Console(width=_PLAIN_WIDTH)
     started = time.monotonic()
     with Stack(data_dir=options.data_dir, empty=True, bus=options.bus, scheduler=False) as stack:
         console.print(f"The embedded stack is up (Pub/Sub: {stack.pubsub.kind}; logs: {stack.logs}).")
