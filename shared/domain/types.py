@@ -18,6 +18,7 @@ NulPolicy = Literal["strip", "reject", "quarantine"]
 """What is done about a NUL in text, which Postgres cannot store: removed, the task fails, or the row is put aside."""
 
 MAX_NAME_BYTES = 63
+_RESERVED = "refresh_slice"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +71,8 @@ def match_column(*, table: str, source: Column, target: TargetColumn, nul_policy
             f"{table}: column {target.name} has NUL policy {nul_policy!r}; "
             f"choose one of {', '.join(get_args(NulPolicy))}"
         )
+    if target.name == _RESERVED:
+        raise InvalidRegistration(f"{table}: column {target.name} has a name that staging tables need; rename it")
     try:
         wire: Wire = wire_of(source.type, PostgresType.parse(target.type), target.type)
     except ValueError as error:

@@ -17,6 +17,7 @@ _INTEGER_BITS = {"integer": 32, "smallint": 16}
 _LENGTHS = {"character varying", "character"}
 _NUMERIC_SCALE = 9
 _NUMERIC_WHOLE_DIGITS = 29
+_INT64_MAX = (1 << 63) - 1
 
 Misfits = Callable[[pa.Array], pa.Array | None]
 """Positions of the values that do not fit, None when all do."""
@@ -74,15 +75,15 @@ def _int_as_numeric(precision: int, scale: int) -> Misfits:
         found = in_range(values)
         if unit == 1:
             return found
-        return _either(found, _positions(pc.not_equal(pc.multiply(pc.divide(values, unit), unit), values)))
+        return _either(found, _positions(_no_multiple(values, unit)))
 
     return misfits
 
 
 def _decimal_as_numeric(precision: int, scale: int) -> Misfits:
     whole_digits = min(max(precision - scale, -_NUMERIC_SCALE), _NUMERIC_WHOLE_DIGITS)
-    greatest = Decimal(f"1e{whole_digits}") - Decimal(f"1e-{_NUMERIC_SCALE}")
-    in_range = _outside(-greatest, greatest)
+    greatest = f"{10 ** (whole_digits + _NUMERIC_SCALE) - 1}e-{_NUMERIC_SCALE}"
+    in_range = _outside(Decimal(f"-{greatest}"), Decimal(greatest))
 
     def misfits(values: pa.Array) -> pa.Array | None:
         found = in_range(values)
@@ -95,12 +96,18 @@ def _decimal_as_numeric(precision: int, scale: int) -> Misfits:
 
 def _finer(values: pa.Array, scale: int) -> pa.Array:
     """Whether values have digits beyond the scale; in 64-bit integers where all fit into them, which is much faster."""
-    unit = 10 ** (_NUMERIC_SCALE - scale)
     try:
         unscaled = pc.cast(values.view(pa.decimal128(38, 0)), pa.int64())
-        return pc.not_equal(pc.multiply(pc.divide(unscaled, unit), unit), unscaled)
-    except (pa.ArrowInvalid, OverflowError):
-        return pc.not_equal(pc.round(values, ndigits=scale, round_mode="towards_zero"), values)
+        return _no_multiple(unscaled, 10 ** (_NUMERIC_SCALE - scale))
+    except pa.ArrowInvalid:
+        digits = max(scale, -_NUMERIC_WHOLE_DIGITS)
+        return pc.not_equal(pc.round(values, ndigits=digits, round_mode="towards_zero"), values)
+
+
+def _no_multiple(values: pa.Array, unit: int) -> pa.Array:
+    if unit > _INT64_MAX:
+        return pc.not_equal(values, pa.scalar(0, pa.int64()))
+    return pc.not_equal(pc.multiply(pc.divide(values, unit), unit), values)
 
 
 def _text_as_numeric(precision: int, scale: int) -> Misfits:
