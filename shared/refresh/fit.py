@@ -100,8 +100,9 @@ def _finer(values: pa.Array, scale: int) -> pa.Array:
         unscaled = pc.cast(values.view(pa.decimal128(38, 0)), pa.int64())
         return _no_multiple(unscaled, 10 ** (_NUMERIC_SCALE - scale))
     except pa.ArrowInvalid:
-        digits = max(scale, -_NUMERIC_WHOLE_DIGITS)
-        return pc.not_equal(pc.round(values, ndigits=digits, round_mode="towards_zero"), values)
+        if scale <= -_NUMERIC_WHOLE_DIGITS:
+            return pc.not_equal(values, pa.scalar(Decimal(0), values.type))
+        return pc.not_equal(pc.round(values, ndigits=scale, round_mode="towards_zero"), values)
 
 
 def _no_multiple(values: pa.Array, unit: int) -> pa.Array:
