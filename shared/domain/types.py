@@ -11,7 +11,7 @@ from shared.domain import figures
 from shared.domain.dataset import Column
 from shared.domain.errors import InvalidRegistration
 from shared.domain.figures import Kind
-from shared.domain.matching import Wire, wire_of
+from shared.domain.matching import wire_of
 from shared.domain.postgres_type import PostgresType
 
 NulPolicy = Literal["strip", "reject", "quarantine"]
@@ -74,7 +74,7 @@ def match_column(*, table: str, source: Column, target: TargetColumn, nul_policy
     if target.name == _RESERVED:
         raise InvalidRegistration(f"{table}: column {target.name} has a name that staging tables need; rename it")
     try:
-        wire: Wire = wire_of(source.type, PostgresType.parse(target.type), target.type)
+        wire = wire_of(source.type, PostgresType.parse(target.type), target.type)
     except ValueError as error:
         raise InvalidRegistration(
             f"{table}: column {target.name} is {target.type}, which cannot hold {source.name} of BigQuery type "

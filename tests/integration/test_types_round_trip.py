@@ -162,6 +162,11 @@ CASES = (
         values=tuple((f"TIMESTAMP '{moment}+00'", f"'{moment}+00'") for moment in _MOMENTS),
     ),
     Case(source="JSON", target="jsonb", values=_JSONS),
+    Case(
+        source="JSON",
+        target="jsonb",
+        values=((r"""PARSE_JSON(r'{"a\u0000": ["\u0000x\\u0000", "\\\u0000"]}')""", r"""'{"a":["x\\u0000","\\"]}'"""),),
+    ),
     Case(source="JSON", target="json", values=_JSONS),
     Case(source="JSON", target="text", values=_JSONS),
     Case(
