@@ -34,6 +34,10 @@ class PublishedScope:
     rows: int
     rows_quarantined: int = 0
 
+    def newer_than(self, snapshot_at: datetime) -> bool:
+        """Whether a run with a newer snapshot has published it, or seen that it did not change."""
+        return self.snapshot_at is not None and self.snapshot_at > snapshot_at
+
 
 @dataclass(frozen=True, kw_only=True)
 class PlannedScope:
@@ -86,6 +90,11 @@ def plan_scopes(
 def scanned(value: str | None, scan_from: str | None) -> bool:
     """Whether a scan from that day on sees a scope value (dates as text; NULL is seen by full scans alone)."""
     return scan_from is None or (value is not None and value >= scan_from)
+
+
+def widens(scan_from: str | None, published_from: str | None) -> bool:
+    """Whether a scan sees scope values that a published one, from `published_from` on, did not."""
+    return published_from is not None and (scan_from is None or scan_from < published_from)
 
 
 def _present(scope: FoundScope, before: PublishedScope | None, definition_hash: str, force: bool) -> PlannedScope:

@@ -17,9 +17,9 @@ from shared.planning.scopes import PlannedScope, PublishedScope, scanned
 
 @dataclass(frozen=True, kw_only=True)
 class Scan:
-    """The newest published scan of a table: its snapshot, and the scope value it began at (None: everything)."""
+    """A published scan of a table: its snapshot, and the scope value it began at (None: everything)."""
 
-    snapshot_at: datetime | None
+    snapshot_at: datetime
     scan_from: str | None
 
 
@@ -43,16 +43,22 @@ def settle(
     snapshot_at: datetime,
     definition_hash: str,
     own_scan_from: str | None,
-    newest: Scan,
+    newer: Sequence[Scan],
     deletes: bool = True,
+    holds_empty: bool = False,
 ) -> Settlement:
-    """Settle every planned scope against the published ones; `deletes` is False for a table that only grows."""
+    """Settle every planned scope against the published ones.
+
+    `newer`: published scans with a newer snapshot. `deletes` is False for a table that only grows. `holds_empty`: the
+    table has a scope gate, so a scope without rows is held and not deleted.
+    """
     state = {scope.value: scope for scope in published}
-    settled = [_settled(scope, state.get(scope.value), snapshot_at, definition_hash, newest) for scope in planned]
+    settled = [_settled(scope, state.get(scope.value), snapshot_at, definition_hash, newer) for scope in planned]
     known = {scope.value for scope in planned}
     if deletes:
+        gone = ScopeAction.HELD if holds_empty else ScopeAction.VANISHED
         settled += [
-            PlannedScope(value=scope.value, action=ScopeAction.VANISHED, rows=0, published_rows=scope.rows)
+            PlannedScope(value=scope.value, action=gone, rows=0)
             for scope in state.values()
             if scope.value not in known
             and scope.fingerprint is not None
@@ -69,19 +75,33 @@ def settle(
     return Settlement(scopes=tuple(settled), to_load=to_load)
 
 
+def against_published(
+    scopes: Iterable[PlannedScope], published: Iterable[PublishedScope], *, snapshot_at: datetime
+) -> list[PlannedScope]:
+    """The scopes beside the rows that are published now, for the table gate; what a newer run has published counts as
+    it is."""
+    state = {scope.value: scope for scope in published}
+    return [_beside(scope, state.get(scope.value), snapshot_at) for scope in scopes]
+
+
+def _beside(scope: PlannedScope, state: PublishedScope | None, snapshot_at: datetime) -> PlannedScope:
+    if state is None:
+        return replace(scope, published_rows=0)
+    return replace(scope, published_rows=state.rows, rows=state.rows if state.newer_than(snapshot_at) else scope.rows)
+
+
 def _settled(
-    scope: PlannedScope, state: PublishedScope | None, snapshot_at: datetime, definition_hash: str, newest: Scan
+    scope: PlannedScope,
+    state: PublishedScope | None,
+    snapshot_at: datetime,
+    definition_hash: str,
+    newer: Sequence[Scan],
 ) -> PlannedScope:
     if scope.action is ScopeAction.HELD:
         return scope
-    if state is None:
-        overtaken = (
-            newest.snapshot_at is not None
-            and newest.snapshot_at > snapshot_at
-            and scanned(scope.value, newest.scan_from)
-        )
-    else:
-        overtaken = state.snapshot_at is not None and state.snapshot_at > snapshot_at
+    overtaken = state is not None and state.newer_than(snapshot_at)
+    if state is None or state.fingerprint is None:
+        overtaken = overtaken or any(scanned(scope.value, scan.scan_from) for scan in newer)
     if overtaken:
         return scope if scope.action is ScopeAction.UNCHANGED else replace(scope, action=ScopeAction.SUPERSEDED)
     if scope.action is ScopeAction.UNCHANGED and (

@@ -15,7 +15,7 @@ from shared.domain.quoting import postgres_identifier
 from shared.domain.scope import MAX_SCOPE_VALUES, scan_start
 from shared.domain.states import Phase, ScopeAction
 from shared.planning.gates import CheckOutcome, scope_gate, table_gate
-from shared.planning.scopes import FoundScope, PlannedScope, PublishedScope, plan_scopes
+from shared.planning.scopes import FoundScope, PlannedScope, PublishedScope, plan_scopes, widens
 from shared.planning.slices import PlannedSlice, plan_slices
 from shared.planning.source_query import FINGERPRINT, READ, ROWS, SCOPE, SOURCE_ROWS, plan_query, view_query
 from shared.ports import JobResult, QueryJob, Row, Session
@@ -43,7 +43,7 @@ def plan(runtime: Runtime, claim: TaskClaim, definition: Definition, task: Row, 
     scan_from = start.isoformat() if start else None
     scopes = plan_scopes(
         found,
-        _published(runtime, claim.task, definition),
+        _published(runtime, claim.task, definition, scan_from),
         definition_hash=definition.hash,
         force=task["force"],
         scan_from=scan_from,
@@ -143,12 +143,16 @@ def _check_key(definition: Definition, found: Sequence[FoundScope]) -> None:
                 )
 
 
-def _published(runtime: Runtime, task: TaskId, definition: Definition) -> list[PublishedScope]:
+def _published(runtime: Runtime, task: TaskId, definition: Definition, scan_from: str | None) -> list[PublishedScope]:
+    """The scopes as last published; where no published scan has been yet, as the target holds them."""
+    key = task_parameters(task)
     with runtime.store.transaction() as session:
-        rows = session.run(statement("published_scopes"), **task_parameters(task))
-        if rows:
-            return [PublishedScope(**row) for row in rows]
-        return _first_contact(session, definition)
+        (scan,) = session.run(statement("newest_scan"), **key)
+        published = [PublishedScope(**row) for row in session.run(statement("published_scopes"), **key)]
+        if scan["snapshot_at"] is not None and not widens(scan_from, scan["scan_from"]):
+            return published
+        known = {scope.value for scope in published}
+        return published + [scope for scope in _first_contact(session, definition) if scope.value not in known]
 
 
 def _first_contact(session: Session, definition: Definition) -> list[PublishedScope]:

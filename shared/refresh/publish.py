@@ -14,9 +14,10 @@ from shared.domain.definition import Definition
 from shared.domain.errors import LockTimeout, PermanentError, PublishTooLarge, RetryNow, StatementTimeout, StoreRefused
 from shared.domain.ids import TaskId
 from shared.domain.states import ScopeAction, TaskStatus
+from shared.planning.gates import table_gate
 from shared.planning.outcome import Tally, outcome
 from shared.planning.scopes import PlannedScope, PublishedScope
-from shared.planning.settlement import Scan, Settlement, settle
+from shared.planning.settlement import Scan, Settlement, against_published, settle
 from shared.planning.slices import plan_slices
 from shared.ports import Row, Session
 from shared.refresh.claim import TaskClaim, task_parameters
@@ -85,7 +86,7 @@ def _publish_once(runtime: Runtime, claim: TaskClaim, definition: Definition, ta
 
 def _settle(session: Session, task: TaskId, definition: Definition, state: Row) -> Settlement:
     key = task_parameters(task)
-    (registry,) = session.run(statement("lock_registry_row"), **key)
+    session.run(statement("lock_registry_row"), **key)
     planned = [
         PlannedScope(
             value=row["scope"],
@@ -98,15 +99,19 @@ def _settle(session: Session, task: TaskId, definition: Definition, state: Row) 
         )
         for row in session.run(statement("task_scopes"), **key)
     ]
+    published = [PublishedScope(**row) for row in session.run(statement("published_scopes"), **key)]
+    snapshot_at = state["snapshot_at"]
     settlement = settle(
         planned,
-        [PublishedScope(**row) for row in session.run(statement("published_scopes"), **key)],
-        snapshot_at=state["snapshot_at"],
+        published,
+        snapshot_at=snapshot_at,
         definition_hash=definition.hash,
         own_scan_from=state["scan_from"],
-        newest=Scan(snapshot_at=registry["scanned_snapshot_at"], scan_from=registry["scanned_from"]),
+        newer=[Scan(**row) for row in session.run(statement("newer_scans"), **key, snapshot_at=snapshot_at)],
         deletes=definition.strategy != "append",
+        holds_empty=bool(definition.checks.get("scope_min_ratio")),
     )
+    table_gate(against_published(settlement.scopes, published, snapshot_at=snapshot_at), checks=definition.checks)
     if not settlement.to_load and list(settlement.scopes) != planned:
         session.run(statement("settle_scopes"), **key, scopes=scopes_json(settlement.scopes, []))
     return settlement

@@ -1,0 +1,7 @@
+-- What newer runs have scanned and published of a table; none, without a look at the history, when this is the newest.
+SELECT DISTINCT n.snapshot_at, t.scan_from
+FROM refresh.refresh_table_registry r
+JOIN refresh.refresh_task t USING (table_schema, table_name)
+JOIN refresh.refresh_run n USING (run_id)
+WHERE r.table_schema = :schema AND r.table_name = :name AND r.scanned_snapshot_at > :snapshot_at
+    AND n.snapshot_at > :snapshot_at AND t.status IN ('success', 'no_new_data', 'warning')
