@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -43,14 +44,12 @@ class PostgresStore:
         self, *, lock_timeout: float = 10.0, statement_timeout: float | None = None, isolation: str = "read committed"
     ) -> Iterator[Session]:
         """See `ports.Store`. Timeouts in seconds."""
-        connection = self._take()
+        connection = self._begun(
+            f"BEGIN ISOLATION LEVEL {isolation}; SET LOCAL lock_timeout = {round(lock_timeout * 1000)};"
+            f"SET LOCAL statement_timeout = {round((statement_timeout or 0) * 1000)};"
+            "SET LOCAL idle_in_transaction_session_timeout = 120000"
+        )
         try:
-            with _translated():
-                connection.run(
-                    f"BEGIN ISOLATION LEVEL {isolation}; SET LOCAL lock_timeout = {round(lock_timeout * 1000)};"
-                    f"SET LOCAL statement_timeout = {round((statement_timeout or 0) * 1000)};"
-                    "SET LOCAL idle_in_transaction_session_timeout = 120000"
-                )
             yield _PostgresSession(connection)
         except BaseException:
             self._roll_back(connection)
@@ -72,15 +71,24 @@ class PostgresStore:
         for connection in idle:
             _close(connection)
 
-    def _take(self) -> pg8000.native.Connection:
-        with self._lock:
-            if self._idle:
-                return self._idle.pop()
+    def _begun(self, begin: str) -> pg8000.native.Connection:
+        """A connection in a transaction: an idle one, those that died while they were idle left out, or a new one."""
+        while (idle := self._take_idle()) is not None:
+            try:
+                idle.run(begin)
+                return idle
+            except (DatabaseError, *_CONNECTION_LOST):
+                _close(idle)
         with _translated():
             connection = pg8000.native.Connection(**self._arguments)
-            connection._usock.settimeout(None)
+            _watch(connection._usock)
             connection.run("SET TIME ZONE 'UTC'; SET intervalstyle = 'postgres'; SET datestyle = 'ISO'")
+            connection.run(begin)
             return connection
+
+    def _take_idle(self) -> pg8000.native.Connection | None:
+        with self._lock:
+            return self._idle.pop() if self._idle else None
 
     def _give_back(self, connection: pg8000.native.Connection) -> None:
         with self._lock:
@@ -131,6 +139,8 @@ class _Guarded:
     def __iter__(self) -> Iterator[bytes]:
         try:
             yield from self._chunks
+        except GeneratorExit:
+            raise  # the connection failed, not the chunks
         except BaseException as error:
             self.failure = error
             yield b"\x00"
@@ -161,6 +171,14 @@ def _sorted_error(error: DatabaseError) -> RefreshError:
             return RetryLater(message, reason=f"sqlstate_{code}")
         case _:
             return StoreRefused(message, sqlstate=code, constraint=fields.get("n"))
+
+
+def _watch(connection: socket.socket) -> None:
+    """A statement may take as long as its timeout says, but a server that is gone is noticed within a minute."""
+    connection.settimeout(None)
+    for option, seconds in (("TCP_KEEPIDLE", 30), ("TCP_KEEPINTVL", 10), ("TCP_KEEPCNT", 3)):
+        if hasattr(socket, option):
+            connection.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), seconds)
 
 
 def _close(connection: pg8000.native.Connection) -> None:

@@ -124,7 +124,7 @@ def attempt(runtime: Runtime, claim: Claim, message: TableMessage, task: Row, wo
         if claim.attempt > runtime.limits.max_attempts:
             raise PermanentError(
                 f"{claim.task.table} was tried {runtime.limits.max_attempts} times without progress; "
-                f"the last error was: {task['reason'] or 'none recorded (the worker died)'}",
+                f"the last error was: {_last_error(task)}",
                 reason="attempts_exhausted",
             )
         work()
@@ -152,3 +152,7 @@ def attempt(runtime: Runtime, claim: Claim, message: TableMessage, task: Row, wo
         retry_later(runtime, claim, reason="internal_error", error=f"{type(error).__name__}: {error}", at_least=0.0)
         return False
     return True
+
+
+def _last_error(task: Row) -> str:
+    return f"{task['reason']}: {task['error']}" if task["reason"] else "none recorded (the worker died)"

@@ -7,6 +7,7 @@ WITH done AS (
 )
 UPDATE refresh.refresh_task t
 SET slices_open = t.slices_open - 1, phase = CASE WHEN t.slices_open = 1 THEN 'staged' ELSE t.phase END, attempt = 0,
+    reason = NULL, error = NULL,
     rows_read = t.rows_read + done.rows_read, rows_staged = t.rows_staged + done.rows_staged,
     rows_quarantined = t.rows_quarantined + done.rows_quarantined, rows_superseded = t.rows_superseded + done.rows_superseded,
     rows_merged = t.rows_merged + done.rows_merged, bytes_billed = t.bytes_billed + done.bytes_billed,

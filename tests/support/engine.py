@@ -73,6 +73,10 @@ class Engine:
         """A second worker on the same database and dataset."""
         return Engine(self.database_url, self.source, self.dataset, self._query, replace(self.limits, **limits))
 
+    def by_way_of(self, database_url: str) -> Engine:
+        """A second worker that reaches the same database by another address."""
+        return Engine(database_url, self.source, self.dataset, self._query, self.limits)
+
     def sql(self, text: str, **parameters: Any) -> list[Row]:
         """Run a statement in Postgres, in a transaction of its own."""
         with self.store.transaction() as session:

@@ -15,6 +15,7 @@ class Orders:
 
     def __init__(self, engine: Engine, *, keyed: bool = True, **registration: Any) -> None:
         self.engine = engine
+        self._changes = 0
         engine.bigquery("CREATE TABLE `{d}.orders` (id INT64, day DATE, customer STRING, amount NUMERIC)")
         key = ", PRIMARY KEY (id)" if keyed else ""
         engine.sql(f"CREATE TABLE public.orders (id bigint, day date, customer text, amount numeric{key})")
@@ -35,6 +36,17 @@ class Orders:
                 for n in range(rows)
             )
         )
+
+    def change(self) -> None:
+        """Change some rows of two days of the source (those of `days(1, 4)`), and a row's presence on another."""
+        self._changes += 1
+        self.engine.bigquery(
+            f"UPDATE `{{d}}.orders` SET amount = NUMERIC '{self._changes}.25' WHERE MOD(id, 100) < 2 AND id < 300"
+        )
+        if self._changes % 2:
+            self.engine.bigquery("DELETE FROM `{d}.orders` WHERE id = 303")
+        else:
+            self.insert((303, "2025-01-03", "customer 3", "3.50"))
 
     def source(self) -> Counter[tuple[Any, ...]]:
         """What BigQuery holds now."""
