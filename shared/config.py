@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.domain.errors import ConfigurationError
@@ -16,8 +16,18 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore", frozen=True)
 
-    database_url: SecretStr
-    """postgresql://user:password@host:port/database[?sslmode=…&sslrootcert=…]"""
+    database_url: SecretStr | None = None
+    """postgresql://user:password@host:port/database[?sslmode=…&sslrootcert=…]; unset: Cloud SQL, by the next four."""
+    cloud_sql_instance: str | None = Field(default=None, pattern=r"^[^:\s]+(:[^:\s]+){2,3}$")
+    """project:region:instance"""
+    cloud_sql_ip_type: Literal["PUBLIC", "PRIVATE", "PSC"] = "PUBLIC"
+    """Which of the instance's addresses is used."""
+    database_name: str = "refresh"
+    """Database of the Cloud SQL instance."""
+    database_user: str | None = None
+    """IAM login there: the service account's e-mail address without .gserviceaccount.com."""
+    database_role: str | None = None
+    """Role that every connection acts as; unset: the login's own."""
     google_cloud_project: str
     """Project that BigQuery jobs are billed to, and whose topics are used."""
     bigquery_emulator_host: str | None = None
@@ -46,6 +56,14 @@ class Settings(BaseSettings):
             raise ValueError("must be an IANA time zone such as Europe/Berlin")
         return value
 
+    @model_validator(mode="after")
+    def _one_database(self) -> Self:
+        if (self.database_url is None) == (self.cloud_sql_instance is None):
+            raise ValueError("set either DATABASE_URL or CLOUD_SQL_INSTANCE (project:region:instance)")
+        if self.cloud_sql_instance is not None and self.database_user is None:
+            raise ValueError("CLOUD_SQL_INSTANCE needs DATABASE_USER, the IAM login")
+        return self
+
     @property
     def zone(self) -> ZoneInfo:
         """The schedule's time zone."""
@@ -58,7 +76,7 @@ def read_settings() -> Settings:
         return Settings()  # type: ignore[call-arg]
     except ValidationError as error:
         problems = "; ".join(
-            f"{'.'.join(str(part) for part in problem['loc']).upper()}: {problem['msg']}"
+            ": ".join([*(str(part).upper() for part in problem["loc"]), problem["msg"]])
             for problem in error.errors(include_input=False, include_url=False)
         )
         raise ConfigurationError(f"wrong settings: {problems}") from None

@@ -35,7 +35,20 @@ def store() -> Store:
     """Postgres."""
     from shared.adapters.postgres import PostgresStore
 
-    return PostgresStore(settings().database_url.get_secret_value())
+    read = settings()
+    if read.database_url is not None:
+        return PostgresStore(read.database_url.get_secret_value(), role=read.database_role)
+    if read.cloud_sql_instance is None or read.database_user is None:
+        raise AssertionError("unreachable: the settings have one database")
+    from shared.adapters.cloudsql import CloudSql
+
+    connect = CloudSql(
+        read.cloud_sql_instance,
+        database=read.database_name,
+        user=read.database_user,
+        ip_type=read.cloud_sql_ip_type,
+    )
+    return PostgresStore(connect, role=read.database_role)
 
 
 @cache

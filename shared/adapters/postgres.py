@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import socket
 import ssl
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from threading import Lock
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -23,8 +24,12 @@ from shared.domain.errors import (
     StatementTimeout,
     StoreRefused,
 )
+from shared.domain.quoting import postgres_identifier
 from shared.planning.classification import Disposition, of_sqlstate
 from shared.ports import Row, Session
+
+Connect = Callable[[], pg8000.native.Connection]
+"""Opens a connection. Raises what pg8000 raises, or a RefreshError."""
 
 _CONNECTION_LOST = (InterfaceError, OSError)
 _CONNECT_TIMEOUT_SECONDS = 10
@@ -32,10 +37,19 @@ _SSL_MODES = {"disable", "require", "verify-ca", "verify-full"}
 
 
 class PostgresStore:
-    """A `Store`. Connections are opened when first needed and kept for the next transaction."""
+    """A `Store`. Connections are opened when first needed and kept for the next transaction.
 
-    def __init__(self, database_url: str, *, application_name: str = "refresh") -> None:
-        self._arguments = connection_arguments(database_url) | {"application_name": application_name}
+    `database`: an address, see `connection_arguments`, or what opens a connection. `role`: what the login acts as.
+    """
+
+    def __init__(self, database: str | Connect, *, role: str | None = None, application_name: str = "refresh") -> None:
+        if isinstance(database, str):
+            arguments = connection_arguments(database)
+            database = partial(pg8000.native.Connection, **arguments, application_name=application_name)
+        self._connect: Connect = database
+        self._setting_up = "SET TIME ZONE 'UTC'; SET intervalstyle = 'postgres'; SET datestyle = 'ISO'"
+        if role is not None:
+            self._setting_up += f"; SET ROLE {postgres_identifier(role)}"
         self._idle: list[pg8000.native.Connection] = []
         self._lock = Lock()
 
@@ -80,9 +94,9 @@ class PostgresStore:
             except (DatabaseError, *_CONNECTION_LOST):
                 _close(idle)
         with _translated():
-            connection = pg8000.native.Connection(**self._arguments)
+            connection = self._connect()
             _watch(connection._usock)
-            connection.run("SET TIME ZONE 'UTC'; SET intervalstyle = 'postgres'; SET datestyle = 'ISO'")
+            connection.run(self._setting_up)
             connection.run(begin)
             return connection
 
