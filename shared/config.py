@@ -46,6 +46,8 @@ class Settings(BaseSettings):
     """Statement timeout of a publish; it starts only when this much of the budget is left."""
     refresh_lease_seconds: float = Field(default=90.0, ge=1.0, le=600.0)
     """How long a claim lasts without being renewed; renewed at a third of it."""
+    refresh_chunk_rows: int = Field(default=100_000, ge=1, le=1_000_000)
+    """Rows that are staged, and checkpointed, in one transaction."""
     refresh_log_format: Literal["json", "console"] = "json"
     """json: one line an event, in Cloud Logging's fields. console: for people."""
 

@@ -87,6 +87,7 @@ def runtime() -> Runtime:
             lease=read.refresh_lease_seconds,
             renew_every=read.refresh_lease_seconds / 3,
             budget=read.refresh_time_budget_seconds,
+            chunk_rows=read.refresh_chunk_rows,
             publish_reserve=min(read.refresh_publish_seconds, read.refresh_time_budget_seconds * 0.9),
         ),
     )

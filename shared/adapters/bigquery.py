@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -34,6 +35,10 @@ _PASSING = (
     RequestException,
 )
 _CALL_RETRY = Retry(predicate=if_exception_type(*_PASSING), initial=0.2, maximum=5.0, timeout=20.0)
+_STREAM_RETRY = Retry(predicate=if_exception_type(api.ServiceUnavailable), initial=0.2, maximum=5.0, timeout=20.0)
+_STREAM_TIMEOUT_SECONDS = 3600.0
+"""A stream's own end; how long a worker waits for its next rows is the worker's affair."""
+_EXISTING_JOB = re.compile(r"already exists: job [^\s:]+:(?P<location>[\w-]+)\.", re.IGNORECASE)
 _TABLES = {"TABLE", "SNAPSHOT", "CLONE"}
 
 
@@ -128,7 +133,10 @@ class BigQuerySource:
         """See `ports.Source`."""
         schema: pa.Schema | None = None
         with stream_error(stream):
-            for response in self._storage.read_rows(stream, offset=offset):
+            responses = self._storage.read_rows(
+                stream, offset=offset, retry=_STREAM_RETRY, timeout=_STREAM_TIMEOUT_SECONDS
+            )
+            for response in responses:
                 if schema is None or response.arrow_schema.serialized_schema:
                     schema = pa.ipc.read_schema(pa.py_buffer(response.arrow_schema.serialized_schema))
                 batch = response.arrow_record_batch.serialized_record_batch
@@ -152,11 +160,24 @@ class BigQuerySource:
                     job_retry=None,
                     timeout=_CALL_TIMEOUT_SECONDS,
                 )
-        except api.Conflict:
-            with _requests():
-                return self._client.get_job(job.job_id, retry=_CALL_RETRY, timeout=_CALL_TIMEOUT_SECONDS)
+        except api.Conflict as error:
+            return self._reattach(job.job_id, error)
         except (api.NotFound, api.Forbidden, api.BadRequest) as error:
             raise job_error(error, None, job.job_id) from error
+
+    def _reattach(self, job_id: str, conflict: api.Conflict) -> Any:
+        """The job that has the id already. Outside of the US and EU it is found only together with its location."""
+        where = _EXISTING_JOB.search(conflict.message or "")
+        try:
+            with _requests():
+                return self._client.get_job(
+                    job_id,
+                    location=where["location"] if where else None,
+                    retry=_CALL_RETRY,
+                    timeout=_CALL_TIMEOUT_SECONDS,
+                )
+        except api.NotFound as error:
+            raise ResultLost(f"job {job_id} exists, but is not to be found: {error.message}") from error
 
     @cached_property
     def _client(self) -> bigquery.Client:

@@ -13,6 +13,9 @@ from shared.domain.errors import Held, PermanentError, RefreshError, ResultLost,
 from shared.planning.classification import QUOTA_DELAY_SECONDS, Disposition, of_bigquery_reason
 
 _SNAPSHOT_GONE = re.compile(r"time travel|snapshot|before .*(created|creation)|does not exist at", re.IGNORECASE)
+_JOB_GONE = re.compile(r"not found: job\b", re.IGNORECASE)
+JOB_DELAY_SECONDS = 10.0
+"""Least wait for a new job after one failed for want of capacity. A failed job stays failed, whoever asks."""
 _SESSION_GONE = (api.NotFound, api.FailedPrecondition, api.InvalidArgument, api.OutOfRange)
 
 
@@ -35,15 +38,17 @@ def job_error(error: api.GoogleAPICallError, error_result: Mapping[str, Any] | N
     """A job that ended in an error (`error_result`), or a call about it that failed (None)."""
     reason = str(error_result["reason"]) if error_result else reason_of(error)
     message = f"BigQuery job {job_id} failed ({reason}): {error.message}"
-    if _SNAPSHOT_GONE.search(error.message or "") or reason == "notFound":
-        return SnapshotLost(message)
+    if reason == "notFound" and _JOB_GONE.search(error.message or ""):
+        return ResultLost(message)
     match of_bigquery_reason(reason):
         case Disposition.OVER_BUDGET:
             return Held(message, reason="over_budget", details={"job_id": job_id})
         case Disposition.RETRY_NOW | Disposition.RESULT_LOST if error_result:
             return ResultLost(message)
         case Disposition.RETRY_LATER if error_result:
-            return RetryLater(message, reason=reason, at_least=_delay(reason))
+            return ResultLost(message, at_least=max(_delay(reason), JOB_DELAY_SECONDS))
+        case Disposition.PERMANENT if reason == "notFound" or _SNAPSHOT_GONE.search(error.message or ""):
+            return SnapshotLost(message)
         case _ if error_result:
             return PermanentError(message, reason="bigquery_refused")
         case _:

@@ -110,7 +110,14 @@ class StatementTimeout(RetryLater):
 
 
 class ResultLost(RefreshError):
-    """The job's result or the read session no longer exists, or the job failed in a way that a new job may mend."""
+    """The job's result or the read session no longer exists, or the job failed in a way that a new job may mend.
+
+    `at_least` is a floor in seconds for the wait before that.
+    """
+
+    def __init__(self, message: str, *, at_least: float = 0.0) -> None:
+        super().__init__(message)
+        self.at_least = at_least
 
 
 class Held(RefreshError):

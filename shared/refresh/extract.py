@@ -84,7 +84,7 @@ def chunks(runtime: Runtime, offsets: dict[str, int]) -> Iterator[Chunk]:
     """The rest of every stream, in chunks of bounded size."""
     for stream, offset in offsets.items():
         batches: list[pa.RecordBatch] = []
-        for batch in runtime.source.read(stream, offset=offset):
+        for batch in _parts(runtime.source.read(stream, offset=offset), runtime.limits.chunk_rows):
             batches.append(batch)
             offset += batch.num_rows
             if _full(runtime, batches):
@@ -92,6 +92,13 @@ def chunks(runtime: Runtime, offsets: dict[str, int]) -> Iterator[Chunk]:
                 batches = []
         if batches:
             yield Chunk(stream=stream, offset=offset, batches=tuple(batches))
+
+
+def _parts(batches: Iterator[pa.RecordBatch], rows: int) -> Iterator[pa.RecordBatch]:
+    """The batches, cut where one has more rows than a chunk may have."""
+    for batch in batches:
+        for start in range(0, batch.num_rows, rows):
+            yield batch.slice(start, rows)
 
 
 def offsets_json(offsets: dict[str, int]) -> str:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from shared.domain.definition import Definition
-from shared.domain.errors import ClaimLost, ResultLost
+from shared.domain.errors import ClaimLost, PermanentError, ResultLost
 from shared.ports import Row
 from shared.refresh.claim import SliceClaim
+from shared.refresh.ending import RETRY
 from shared.refresh.extract import chunks, slice_result, stream_offsets
 from shared.refresh.fence import fenced
 from shared.refresh.lease import KeptLease
@@ -22,19 +23,23 @@ def load_slice(runtime: Runtime, claim: SliceClaim, definition: Definition, task
     """Stage the rest of the slice and complete it. A lost result sends it back under the next generation."""
     try:
         with KeptLease(runtime, claim) as lease:
-            relation, snapshot_at = source_relation(runtime, claim.task, definition, task["snapshot_at"], budget)
+            relation, snapshot_at = source_relation(runtime, claim, definition, task["snapshot_at"], budget)
             result = slice_result(runtime, claim, definition, relation=relation, snapshot_at=snapshot_at, budget=budget)
             runtime.steps.reached("slice_queried")
             offsets = stream_offsets(runtime, claim, result)
             runtime.steps.reached("session_opened")
             stager = Stager(runtime, claim, definition, offsets)
-            for chunk in read_ahead(prepared(chunks(runtime, offsets), definition)):
+
+            def check() -> None:
                 lease.check()
                 budget.check()
+
+            for chunk in read_ahead(prepared(chunks(runtime, offsets), definition), check):
+                check()
                 stager.stage(chunk)
             _complete(runtime, claim, definition)
-    except ResultLost:
-        _regenerate(runtime, claim)
+    except ResultLost as error:
+        _regenerate(runtime, claim, error)
 
 
 def _complete(runtime: Runtime, claim: SliceClaim, definition: Definition) -> None:
@@ -47,8 +52,17 @@ def _complete(runtime: Runtime, claim: SliceClaim, definition: Definition) -> No
     runtime.steps.reached("slice_committed")
 
 
-def _regenerate(runtime: Runtime, claim: SliceClaim) -> None:
+def _regenerate(runtime: Runtime, claim: SliceClaim, error: ResultLost) -> None:
+    generation = claim.checkpoint["generation"]
+    if generation >= runtime.limits.max_attempts:
+        raise PermanentError(
+            f"{claim.task.table}: slice {claim.slice_no} was made {generation} times and lost: {error}",
+            reason="attempts_exhausted",
+        ) from error
+    delay = error.at_least
+    if generation > 1:
+        delay = RETRY.delay(generation, random=runtime.clock.random(), at_least=delay)
     with fenced(runtime, claim) as session:
         session.run(f"DELETE FROM {staging_name(claim.task)} WHERE refresh_slice = :slice_no", slice_no=claim.slice_no)
-        session.run(statement("regenerate_slice"), **claim.parameters)
+        session.run(statement("regenerate_slice"), **claim.parameters, delay=delay, error=str(error))
     runtime.steps.reached("slice_regenerated")

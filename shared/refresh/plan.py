@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Callable, Sequence
 from datetime import date, datetime
 
 from shared.domain.definition import Definition
@@ -19,7 +18,7 @@ from shared.planning.scopes import FoundScope, PlannedScope, PublishedScope, pla
 from shared.planning.slices import PlannedSlice, plan_slices
 from shared.planning.source_query import FINGERPRINT, READ, ROWS, SCOPE, SOURCE_ROWS, plan_query, view_query
 from shared.ports import JobResult, QueryJob, Row, Session
-from shared.refresh.claim import TaskClaim, task_parameters
+from shared.refresh.claim import Claim, TaskClaim, task_parameters
 from shared.refresh.fence import fenced
 from shared.refresh.jobs import labels, run_job
 from shared.refresh.messages import owe_table_message
@@ -28,16 +27,15 @@ from shared.refresh.runtime import Budget, Runtime
 from shared.refresh.staging import create_staging
 from shared.sql import statement
 
-GENERATIONS = range(1, 6)
-"""Job ids that are tried in turn: one that failed by chance, or whose result is gone, is of no more use."""
+_JOBS_AT_ONCE = 4
 
 
 def plan(runtime: Runtime, claim: TaskClaim, definition: Definition, task: Row, budget: Budget) -> None:
     """Find what changed, pass the gates, and commit slices, scopes and lanes. Raises Held, PermanentError,
     RetryLater."""
     start = scan_start(definition.scope, lookback_days=definition.lookback, snapshot=task["snapshot_at"].date())
-    relation, snapshot_at = source_relation(runtime, claim.task, definition, task["snapshot_at"], budget)
-    result, rows = _aggregate(runtime, claim.task, definition, relation, snapshot_at, start, budget)
+    relation, snapshot_at = source_relation(runtime, claim, definition, task["snapshot_at"], budget)
+    result, rows = _aggregate(runtime, claim, definition, relation, snapshot_at, start, budget)
     runtime.steps.reached("plan_queried")
     found = _found_scopes(definition, rows)
     scan_from = start.isoformat() if start else None
@@ -60,27 +58,28 @@ def plan(runtime: Runtime, claim: TaskClaim, definition: Definition, task: Row, 
 
 
 def source_relation(
-    runtime: Runtime, task: TaskId, definition: Definition, snapshot_at: datetime, budget: Budget
+    runtime: Runtime, claim: Claim, definition: Definition, snapshot_at: datetime, budget: Budget
 ) -> tuple[str, datetime | None]:
     """What the queries read, and as of when: the source table, or the one result that its view was materialised
     into."""
     if definition.source_is_table:
         return definition.source, snapshot_at
-    for generation in GENERATIONS:
+
+    def materialise(generation: int) -> str:
         job = QueryJob(
-            job_id=view_job_id(task, generation),
+            job_id=view_job_id(claim.task, generation),
             sql=view_query(definition),
             max_bytes_billed=definition.max_bytes_billed,
-            labels=labels(task, "view"),
+            labels=labels(claim.task, "view"),
         )
-        with suppress(ResultLost):
-            return run_job(runtime, job, budget).table, None
-    raise RetryLater(f"{definition.table}: every attempt to materialise {definition.source} was lost")
+        return run_job(runtime, job, budget).table
+
+    return _first_that_lasts(claim, materialise, what=f"materialise {definition.source}"), None
 
 
 def _aggregate(
     runtime: Runtime,
-    task: TaskId,
+    claim: TaskClaim,
     definition: Definition,
     relation: str,
     snapshot_at: datetime | None,
@@ -88,18 +87,38 @@ def _aggregate(
     budget: Budget,
 ) -> tuple[JobResult, list[Row]]:
     query = plan_query(definition, relation=relation, snapshot_at=snapshot_at, scan_from=start)
-    for generation in GENERATIONS:
+
+    def ask(generation: int) -> tuple[JobResult, list[Row]]:
         job = QueryJob(
-            job_id=plan_job_id(task, generation),
+            job_id=plan_job_id(claim.task, generation),
             sql=query.sql,
             parameters=query.parameters,
             max_bytes_billed=definition.max_bytes_billed,
-            labels=labels(task, "plan"),
+            labels=labels(claim.task, "plan"),
         )
-        with suppress(ResultLost):
-            result = run_job(runtime, job, budget)
-            return result, runtime.source.fetch(result)
-    raise RetryLater(f"{definition.table}: every attempt at the plan's query was lost")
+        result = run_job(runtime, job, budget)
+        return result, runtime.source.fetch(result)
+
+    return _first_that_lasts(claim, ask, what="plan")
+
+
+def _first_that_lasts[T](claim: Claim, run: Callable[[int], T], *, what: str) -> T:
+    """The result of the first job, of one generation after the other, that has one.
+
+    A job that failed by chance, or whose result is gone, is of no more use, but is met again by every later attempt:
+    each has a new one to try. RetryLater names the last loss.
+    """
+    lost: ResultLost | None = None
+    for generation in range(1, _JOBS_AT_ONCE + claim.attempt):
+        try:
+            return run(generation)
+        except ResultLost as error:
+            lost = error
+            if error.at_least:
+                break
+    raise RetryLater(
+        f"{claim.task.table}: could not {what}: {lost}", reason="result_lost", at_least=lost.at_least if lost else 0.0
+    )
 
 
 def _found_scopes(definition: Definition, rows: list[Row]) -> list[FoundScope]:

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from queue import Empty, Full, Queue
 from threading import Event, Thread
 
+from shared.domain.errors import RetryLater
+
 _END = object()
+_LOOK_SECONDS = 0.5
+_PATIENCE_SECONDS = 120.0
+_FAREWELL_SECONDS = 2.0
 
 
-def read_ahead[T](items: Iterator[T]) -> Iterator[T]:
+def read_ahead[T](items: Iterator[T], check: Callable[[], None], *, patience: float = _PATIENCE_SECONDS) -> Iterator[T]:
     """The same items, each fetched by a second thread while its predecessor is in use; at most one waits in memory.
 
-    An error of `items` is raised where the item would have come. The thread ends when the consumer does.
+    An error of `items` is raised where the item would have come. While none comes, `check` is called every half second
+    and may raise; RetryLater after `patience` seconds. The thread ends when the consumer does, or, where a read hangs,
+    when that returns.
     """
     ready: Queue[object] = Queue(maxsize=1)
     stopped = Event()
@@ -38,7 +45,7 @@ def read_ahead[T](items: Iterator[T]) -> Iterator[T]:
     thread.start()
     try:
         while True:
-            item = ready.get()
+            item = _next(ready, check, patience)
             if item is _END:
                 return
             if isinstance(item, _Failure):
@@ -46,9 +53,18 @@ def read_ahead[T](items: Iterator[T]) -> Iterator[T]:
             yield item  # type: ignore[misc]
     finally:
         stopped.set()
-        while thread.is_alive():
-            with suppress(Empty):
-                ready.get(timeout=0.05)
+        with suppress(Empty):
+            ready.get_nowait()
+        thread.join(_FAREWELL_SECONDS)
+
+
+def _next(ready: Queue[object], check: Callable[[], None], patience: float) -> object:
+    for _ in range(max(1, round(patience / _LOOK_SECONDS))):
+        try:
+            return ready.get(timeout=_LOOK_SECONDS)
+        except Empty:
+            check()
+    raise RetryLater(f"no data came for {patience:.0f} s", reason="bigquery_stalled")
 
 
 class _Failure:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from threading import Lock
 from typing import Any, cast
@@ -10,7 +10,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from shared.adapters.postgres import PostgresStore
-from shared.domain.errors import RetryLater
+from shared.domain.errors import CommitUnknown, RetryLater
 from shared.domain.messages import Delivery, OwedMessage
 from shared.messaging import outbox
 from shared.orchestration.orchestrator import Orchestrator
@@ -134,6 +134,13 @@ class ControlPlane:
         } | fields
         path = f"projects/p/subscriptions/{subscription}"
         return self.orchestrator.handle(Delivery(data=payload, subscription=path, **values))
+
+    def deliver_to(self, orchestrator: Orchestrator, payload: bytes) -> None:
+        """Hand a message to an orchestrator that may fail, as Pub/Sub would, which delivers again another time."""
+        with suppress(RetryLater, CommitUnknown):
+            orchestrator.handle(
+                Delivery(message_id="1", data=payload, attributes={}, published_at=DAY.replace(second=2))
+            )
 
     def daily(self, **fields: Any) -> str:
         return self.deliver(b'{"version":1,"kind":"daily"}', **fields)
