@@ -28,6 +28,8 @@ class Settings(BaseSettings):
     """IAM login there: the service account's e-mail address without .gserviceaccount.com."""
     database_role: str | None = None
     """Role that every connection acts as; unset: the login's own."""
+    database_connections: int | None = Field(default=None, ge=1, le=500)
+    """Connections that this process may hold at once; unset: as many as it needs."""
     google_cloud_project: str
     """Project that BigQuery jobs are billed to, and whose topics are used."""
     bigquery_emulator_host: str | None = None

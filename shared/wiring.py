@@ -16,6 +16,7 @@ from shared.config import Settings, read_settings
 if TYPE_CHECKING:
     from flask import Request
 
+    from shared.adapters.postgres import Connect
     from shared.domain.dataset import Dataset
     from shared.messaging.endpoint import Answer
     from shared.ports import Bus, Source, Store
@@ -36,19 +37,22 @@ def store() -> Store:
     from shared.adapters.postgres import PostgresStore
 
     read = settings()
+    return PostgresStore(_database(read), role=read.database_role, max_connections=read.database_connections)
+
+
+def _database(read: Settings) -> str | Connect:
     if read.database_url is not None:
-        return PostgresStore(read.database_url.get_secret_value(), role=read.database_role)
+        return read.database_url.get_secret_value()
     if read.cloud_sql_instance is None or read.database_user is None:
         raise AssertionError("unreachable: the settings have one database")
     from shared.adapters.cloudsql import CloudSql
 
-    connect = CloudSql(
+    return CloudSql(
         read.cloud_sql_instance,
         database=read.database_name,
         user=read.database_user,
         ip_type=read.cloud_sql_ip_type,
     )
-    return PostgresStore(connect, role=read.database_role)
 
 
 @cache

@@ -7,7 +7,7 @@ import ssl
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
-from threading import Lock
+from threading import BoundedSemaphore, Lock
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -40,9 +40,17 @@ class PostgresStore:
     """A `Store`. Connections are opened when first needed and kept for the next transaction.
 
     `database`: an address, see `connection_arguments`, or what opens a connection. `role`: what the login acts as.
+    `max_connections`: so many transactions at once; a further one waits, and ends in RetryLater after ten seconds.
     """
 
-    def __init__(self, database: str | Connect, *, role: str | None = None, application_name: str = "refresh") -> None:
+    def __init__(
+        self,
+        database: str | Connect,
+        *,
+        role: str | None = None,
+        max_connections: int | None = None,
+        application_name: str = "refresh",
+    ) -> None:
         if isinstance(database, str):
             arguments = connection_arguments(database)
             database = partial(pg8000.native.Connection, **arguments, application_name=application_name)
@@ -50,6 +58,7 @@ class PostgresStore:
         self._setting_up = "SET TIME ZONE 'UTC'; SET intervalstyle = 'postgres'; SET datestyle = 'ISO'"
         if role is not None:
             self._setting_up += f"; SET ROLE {postgres_identifier(role)}"
+        self._slots = BoundedSemaphore(max_connections) if max_connections is not None else None
         self._idle: list[pg8000.native.Connection] = []
         self._lock = Lock()
 
@@ -58,6 +67,11 @@ class PostgresStore:
         self, *, lock_timeout: float = 10.0, statement_timeout: float | None = None, isolation: str = "read committed"
     ) -> Iterator[Session]:
         """See `ports.Store`. Timeouts in seconds."""
+        with self._slot(), self._transaction(lock_timeout, statement_timeout, isolation) as session:
+            yield session
+
+    @contextmanager
+    def _transaction(self, lock_timeout: float, statement_timeout: float | None, isolation: str) -> Iterator[Session]:
         connection = self._begun(
             f"BEGIN ISOLATION LEVEL {isolation}; SET LOCAL lock_timeout = {round(lock_timeout * 1000)};"
             f"SET LOCAL statement_timeout = {round((statement_timeout or 0) * 1000)};"
@@ -84,6 +98,16 @@ class PostgresStore:
             idle, self._idle = self._idle, []
         for connection in idle:
             _close(connection)
+
+    @contextmanager
+    def _slot(self) -> Iterator[None]:
+        if self._slots is not None and not self._slots.acquire(timeout=_CONNECT_TIMEOUT_SECONDS):
+            raise RetryLater("every database connection of this process is in use", reason="connections_in_use")
+        try:
+            yield
+        finally:
+            if self._slots is not None:
+                self._slots.release()
 
     def _begun(self, begin: str) -> pg8000.native.Connection:
         """A connection in a transaction: an idle one, those that died while they were idle left out, or a new one."""
