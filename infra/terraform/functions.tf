@@ -2,8 +2,8 @@ locals {
   worker_timeout_seconds = 540
   ack_deadline_seconds   = 600
 
-  # connections: what one instance may hold at once. A worker has one for the work and one for its lease; the API has
-  # one for each thread.
+  # connections: what one instance may hold at once, which it keeps to (DATABASE_CONNECTIONS). A worker has one for the
+  # work and one for its lease; the API has one for each thread; the notifier shares its own among what it delivers.
   function_defaults = {
     orchestrator = {
       memory        = "512Mi"
@@ -58,11 +58,11 @@ locals {
     notifier = {
       memory        = "512Mi"
       cpu           = "1"
-      max_instances = 2
+      max_instances = 1
       min_instances = 0
       concurrency   = 1
       threads       = 4
-      connections   = 2
+      connections   = 8
       database_role = "refresh_notifier"
     }
     api = {
@@ -192,7 +192,11 @@ resource "google_cloudfunctions2_function" "this" {
 
     environment_variables = merge(
       local.environment,
-      { THREADS = tostring(each.value.threads), DATABASE_ROLE = each.value.database_role },
+      {
+        THREADS              = tostring(each.value.threads)
+        DATABASE_ROLE        = each.value.database_role
+        DATABASE_CONNECTIONS = tostring(each.value.connections)
+      },
       local.cloud_sql ? { DATABASE_USER = trimsuffix(google_service_account.function[each.key].email, ".gserviceaccount.com") } : {},
       lookup(local.own_environment, each.key, {}),
     )
@@ -249,9 +253,9 @@ locals {
   # What only one function needs to know.
   own_environment = {
     api = {
-      REFRESH_API_AUDIENCE  = "https://refresh-api-${data.google_project.this.number}.${var.region}.run.app"
-      REFRESH_API_OPERATORS = join(",", var.api_operators)
-      REFRESH_API_VIEWERS   = join(",", concat(var.api_viewers, [google_service_account.smoke.email]))
+      API_AUDIENCE  = "https://refresh-api-${data.google_project.this.number}.${var.region}.run.app"
+      API_OPERATORS = join(",", var.api_operators)
+      API_VIEWERS   = join(",", concat(var.api_viewers, [google_service_account.smoke.email]))
     }
   }
 }

@@ -12,6 +12,7 @@ locals {
     refresh-summaries      = "summaries"
     refresh-generic        = "generic"
     refresh-events         = "notifier"
+    refresh-deliveries     = "notifier"
     refresh-dead-letter    = "orchestrator"
   }
 

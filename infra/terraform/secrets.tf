@@ -2,7 +2,7 @@ locals {
   # Environment variables that come from Secret Manager, and the functions that may read each.
   secret_environment = merge(
     {
-      REFRESH_WEBHOOK_KEY = { secret = google_secret_manager_secret.made["webhook-key"].secret_id, functions = ["api", "notifier"] }
+      WEBHOOK_SECRET_KEY = { secret = google_secret_manager_secret.made["webhook-key"].secret_id, functions = ["api", "notifier"] }
     },
     local.cloud_sql ? {} : {
       DATABASE_URL = { secret = var.database.url_secret, functions = keys(local.functions) }
