@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from shared.domain.dataset import Column
 from shared.domain.messages import OwedMessage
+from shared.domain.webhooks import WebhookRequest, WebhookResponse
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -151,3 +152,21 @@ class Shutdown(Protocol):
     """Whether the process has been told to end."""
 
     def requested(self) -> bool: ...
+
+
+class WebhookSender(Protocol):
+    """HTTP, to public addresses only."""
+
+    def post(self, request: WebhookRequest) -> WebhookResponse:
+        """Post once and return the answer, redirects included. NotSent when there is none within the time limit."""
+        ...
+
+
+class SecretBox(Protocol):
+    """Encryption at rest. `context` says whose secret it is, and has to be the same when it is opened."""
+
+    def seal(self, secret: bytes, *, context: bytes) -> bytes: ...
+
+    def open(self, sealed: bytes, *, context: bytes) -> bytes:
+        """ConfigurationError when no configured key opens it."""
+        ...

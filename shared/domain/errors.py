@@ -18,7 +18,8 @@ RefreshError
  ├─ OutOfTime               the time budget is used up: checkpoint, continue by a new message
  │   └─ StillRunning        a job did not end within the wait
  ├─ ClaimLost               another worker took the claim over: stop, write nothing
- └─ CommitUnknown           a COMMIT without a reply: the durable marker is looked up before anything else
+ ├─ CommitUnknown           a COMMIT without a reply: the durable marker is looked up before anything else
+ └─ NotSent                 a webhook got no answer, or must not be sent there: tried again by its schedule
 """
 
 from __future__ import annotations
@@ -143,3 +144,11 @@ class ClaimLost(RefreshError):
 
 class CommitUnknown(RefreshError):
     """The connection died while a COMMIT was under way; only the durable marker tells what became of it."""
+
+
+class NotSent(RefreshError):
+    """A webhook got no answer. `reason` is a stable word: `egress`, `dns`, `connect`, `tls`, `timeout`, `protocol`."""
+
+    def __init__(self, message: str, *, reason: str) -> None:
+        super().__init__(f"{reason}: {message}")
+        self.reason = reason
