@@ -72,6 +72,11 @@ class Postgres:
         return self._cluster
 
     @property
+    def psql(self) -> Path:
+        """The client program that came with the server."""
+        return (self._bin_dir or server_files.wheel_binaries()) / "psql"
+
+    @property
     def pid(self) -> int:
         return self._running().pid
 

@@ -99,6 +99,8 @@ class Merge:
         return Written(inserted=inserted, deleted=deleted, unchanged=self._staged_rows - inserted)
 
     def _refuse_duplicates(self) -> None:
+        if not self._execute(statement("merge_suspect"))[0]["suspected"]:
+            return
         rows = self._execute(statement("merge_duplicate"))
         if rows:
             raise PermanentError(
@@ -130,8 +132,10 @@ def _names(task: TaskId, definition: Definition) -> dict[str, str]:
         values.append("now()")
     by_name = dict(zip(quoted, staged, strict=True))
     key = [postgres_identifier(name) for name in definition.key]
+    in_scopes = definition.scope.postgres_condition("t", ":scopes") if definition.scope else "true"
     return {
         "target": target_name(definition),
+        "live": _live(definition, in_scopes),
         "staging": staging_name(task),
         "columns": ", ".join(columns),
         "staged_values": ", ".join(values),
@@ -140,5 +144,12 @@ def _names(task: TaskId, definition: Definition) -> dict[str, str]:
         "staged_row": ", ".join(staged),
         "key_match": " AND ".join(f"t.{name} = {by_name[name]}" for name in key),
         "staged_key": ", ".join(by_name[name] for name in key),
-        "in_scopes": definition.scope.postgres_condition("t", ":scopes") if definition.scope else "true",
+        "in_scopes": in_scopes,
     }
+
+
+def _live(definition: Definition, in_scopes: str) -> str:
+    """The live rows that a staged key can meet: where the scope is part of the key, those of the scopes alone."""
+    if definition.scope is None or definition.scope.column not in definition.key:
+        return target_name(definition)
+    return f"(SELECT t.tableoid, t.ctid, t.* FROM {target_name(definition)} t WHERE {in_scopes})"

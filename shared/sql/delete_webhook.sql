@@ -1,0 +1,1 @@
+DELETE FROM refresh.webhook_endpoint WHERE endpoint_id = :endpoint_id RETURNING endpoint_id

@@ -1,0 +1,1 @@
+SELECT refresh.disable_webhook(:endpoint_id, :reason) AS disabled

@@ -1,0 +1,62 @@
+-- Every table as it stands: what it does now, how its last refresh ended, how old its data is. An interval is how often the
+-- table can be refreshed at best; it is stale an hour after one has passed.
+SELECT coalesce(json_agg(listed ORDER BY listed."table"), '[]')::text AS document
+FROM (
+    SELECT r.table_schema || '.' || r.table_name AS "table", r.handler, r.mode, r.priority, r.frequency_hours,
+        CASE WHEN open.status IS NOT NULL THEN open.status
+            WHEN r.mode = 'disabled' THEN 'disabled'
+            ELSE coalesce(latest.status, 'never_refreshed') END AS status,
+        r.mode = 'live' AND coalesce(good.data_as_of, r.created_at)
+            < now() - make_interval(hours => age.interval_hours + 1) AS is_stale,
+        CASE WHEN good.data_as_of IS NULL THEN 0 ELSE round(least(1, greatest(0,
+            2 - extract(epoch FROM now() - good.data_as_of) / 3600 / age.interval_hours)), 3) END AS freshness_score,
+        coalesce(r.last_refreshed_at, view.last_refreshed_at) AS last_refresh,
+        CASE WHEN r.mode = 'live' THEN r.next_refresh_at END AS next_refresh,
+        good.data_as_of, r.last_data_period,
+        latest.status AS last_status, latest.reason AS last_reason, latest.run_id AS last_run_id,
+        latest.finished_at AS last_finished_at,
+        CASE WHEN latest.status NOT IN ('success', 'no_new_data') THEN left(coalesce(latest.error, latest.reason), 1000) END
+            AS recent_error,
+        open.progress
+    FROM refresh.refresh_table_registry r
+    CROSS JOIN LATERAL (SELECT greatest(r.frequency_hours, CAST(:trigger_hours AS integer)) AS interval_hours) age
+    LEFT JOIN refresh.materialized_view_refresh_status view USING (table_schema, table_name)
+    LEFT JOIN LATERAL (
+        SELECT t.status, t.reason, t.error, t.run_id, t.finished_at
+        FROM refresh.refresh_task t
+        WHERE t.table_schema = r.table_schema AND t.table_name = r.table_name AND t.finished_at IS NOT NULL
+        ORDER BY t.finished_at DESC
+        LIMIT 1
+    ) latest ON true
+    LEFT JOIN LATERAL (
+        SELECT coalesce(r.scanned_snapshot_at, (
+            SELECT coalesce(n.snapshot_at, t.finished_at)
+            FROM refresh.refresh_task t
+            JOIN refresh.refresh_run n USING (run_id)
+            WHERE t.table_schema = r.table_schema AND t.table_name = r.table_name
+                AND t.status IN ('success', 'no_new_data', 'warning')
+            ORDER BY t.finished_at DESC
+            LIMIT 1)) AS data_as_of
+    ) good ON true
+    LEFT JOIN (
+        SELECT DISTINCT ON (t.table_schema, t.table_name) t.table_schema, t.table_name, t.status,
+            json_build_object('run_id', t.run_id, 'phase', t.phase, 'attempt', t.attempt, 'started_at', t.started_at,
+                'waiting_for', CASE WHEN t.not_before > now() THEN t.reason END,
+                'slices_total', t.slices_total, 'slices_done', t.slices_total - t.slices_open,
+                'rows_total', slices.rows_total, 'rows_done', slices.rows_done,
+                'rows_per_second', round(slices.rows_done / slices.seconds, 1),
+                'seconds_left', CASE WHEN slices.rows_done > 0
+                    THEN ceil((slices.rows_total - slices.rows_done) * slices.seconds / slices.rows_done) END) AS progress
+        FROM refresh.refresh_run n
+        JOIN refresh.refresh_task t USING (run_id)
+        CROSS JOIN LATERAL (
+            SELECT coalesce(sum(c.rows_expected), 0) AS rows_total, coalesce(sum(c.rows_received), 0) AS rows_done,
+                greatest(extract(epoch FROM coalesce(max(c.finished_at) FILTER (WHERE t.slices_open = 0), now())
+                    - min(c.started_at)), 0.001) AS seconds
+            FROM refresh.refresh_checkpoint c
+            WHERE c.run_id = t.run_id AND c.table_schema = t.table_schema AND c.table_name = t.table_name
+        ) slices
+        WHERE n.status = 'running' AND t.status IN ('queued', 'running')
+        ORDER BY t.table_schema, t.table_name, t.status DESC, t.created_at
+    ) open USING (table_schema, table_name)
+) listed
