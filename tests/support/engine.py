@@ -14,7 +14,7 @@ from shared.adapters.postgres import PostgresStore
 from shared.domain.dataset import Dataset
 from shared.domain.ids import RunId, TableName
 from shared.domain.messages import TableMessage
-from shared.ports import Row, Source, Store
+from shared.ports import Clock, Row, Source, Store
 from shared.refresh.run import TableRefresh
 from shared.refresh.runtime import Limits, Runtime
 
@@ -51,6 +51,7 @@ class Engine:
         self.store: Store = self._postgres
         self.source = source
         self.steps = RecordedSteps()
+        self.clock: Clock = SystemClock()
         self.limits = limits or Limits(budget=300.0)
         self._query = query
 
@@ -59,7 +60,7 @@ class Engine:
         return Runtime(
             source=self.source,
             store=self.store,
-            clock=SystemClock(),
+            clock=self.clock,
             steps=self.steps,
             shutdown=NoShutdown(),
             limits=self.limits,

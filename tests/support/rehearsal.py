@@ -40,21 +40,24 @@ class RecordedSource:
         return self._source.now()
 
     def describe(self, reference: str) -> SourceTable:
-        return self._once(("describe", reference), lambda: self._source.describe(reference))
+        described: SourceTable = self._once(("describe", reference), lambda: self._source.describe(reference))
+        return described
 
     def run(self, job: QueryJob, *, timeout: float) -> JobResult:
         self.jobs[job.job_id] += 1
         question = ("run", job.sql, repr(job.parameters))
-        result = self._once(question, lambda: self._source.run(job, timeout=timeout))
+        result: JobResult = self._once(question, lambda: self._source.run(job, timeout=timeout))
         return replace(result, job_id=job.job_id)
 
     def fetch(self, result: JobResult) -> list[Row]:
-        return self._once(("fetch", result.table), lambda: self._source.fetch(result))
+        rows: list[Row] = self._once(("fetch", result.table), lambda: self._source.fetch(result))
+        return rows
 
     def open_session(self, result: JobResult, *, max_streams: int) -> ReadSession:
-        return self._once(
+        session: ReadSession = self._once(
             ("open", result.table, max_streams), lambda: self._source.open_session(result, max_streams=max_streams)
         )
+        return session
 
     def read(self, stream: str, *, offset: int) -> Iterator[pa.RecordBatch]:
         batches = self._once(("read", stream), lambda: list(self._source.read(stream, offset=0)))
@@ -86,7 +89,7 @@ class Rehearsal:
         engine.bigquery("DELETE FROM `{d}.orders` WHERE day = DATE '2025-01-04'")
         self._snapshot = engine.source.now()
         self.expected = self.orders.source()
-        engine.source = RecordedSource(engine.source)  # type: ignore[assignment]
+        engine.source = RecordedSource(engine.source)
 
     def start(self) -> TableMessage:
         """The table as it was before the change, and a new task to bring it up to date."""
