@@ -42,9 +42,9 @@ def test_the_consequences_are_those_that_are_drawn() -> None:
 
 
 def test_every_folder_of_tests_is_explained() -> None:
-    described = {code_words(row[0])[0] for row in table_rows(section(CONTRIBUTING, "Tests"))}
+    described = {word for row in table_rows(section(CONTRIBUTING, "Tests")) for word in code_words(row[0])}
     there = {f"tests/{folder.name}" for folder in (ROOT / "tests").iterdir() if (folder / "__init__.py").exists()}
-    assert described == there
+    assert there <= described
 
 
 def test_make_targets_that_are_named_exist() -> None:

@@ -14,13 +14,13 @@ import pytest
 from infra.local.pubsub import SUBSCRIBERS
 from infra.local.stack import ROOT
 from shared.adapters.postgres import connection_arguments
-from shared.config import Settings
 from shared.domain.dataset import Column
 from shared.domain.matching import _RULES
 from shared.domain.states import TaskStatus
 from shared.domain.types import TargetColumn, match_column
 from shared.orchestration import dead_letters
 from shared.planning.readiness import DEPENDENCY_CYCLE, INPUT_FAILED
+from tests.docs import settings
 from tests.docs.documents import DOCUMENTS, README, code_words, section, table_rows
 
 _WHERE_TASKS_END = (
@@ -123,18 +123,9 @@ def _texts(node: ast.AST) -> Iterator[str]:
             yield from _texts(orelse)
 
 
-def test_the_settings_are_those_that_are_read_with_their_defaults() -> None:
-    rows = [row for row in table_rows(section(README, "The stack for scripts")) if len(row) == 3]
-    described = {name: code_words(row[1]) for row in rows for name in code_words(row[0])}
-    read = {
-        name.upper(): [] if field.is_required() or field.default is None else [_written(field.default)]
-        for name, field in Settings.model_fields.items()
-    }
-    assert described == read
-
-
-def _written(value: object) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
+def test_the_settings_are_described_as_they_are() -> None:
+    rewrite = "run python -m tests.docs.settings"
+    assert settings.FILE.read_text(encoding="utf-8") == settings.text(), rewrite
 
 
 def test_the_handlers_are_those_that_are_there() -> None:
