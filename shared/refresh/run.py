@@ -119,7 +119,18 @@ def load_task(runtime: Runtime, message: TableMessage) -> Row:
 
 
 def attempt(runtime: Runtime, claim: Claim, message: TableMessage, task: Row, work: Callable[[], None]) -> bool:
-    """Do the claimed work; whether this message goes on with the task. Every error has its one consequence here."""
+    """Do the claimed work; whether this message goes on with the task. Every error has its one consequence here.
+
+    A claim that was taken over ends quietly, whatever it was that this worker then stumbled over.
+    """
+    try:
+        return _attempt(runtime, claim, message, task, work)
+    except ClaimLost as error:
+        log.warning("claim lost", error=str(error))
+        return False
+
+
+def _attempt(runtime: Runtime, claim: Claim, message: TableMessage, task: Row, work: Callable[[], None]) -> bool:
     try:
         if claim.attempt > runtime.limits.max_attempts:
             raise PermanentError(
@@ -128,9 +139,8 @@ def attempt(runtime: Runtime, claim: Claim, message: TableMessage, task: Row, wo
                 reason="attempts_exhausted",
             )
         work()
-    except ClaimLost as error:
-        log.warning("claim lost", error=str(error))
-        return False
+    except ClaimLost:
+        raise
     except OutOfTime as error:
         log.info("goes on in another message", why=str(error))
         go_on(runtime, claim, handler=task["handler"], lane=message.lane, continuation=message.continuation + 1)
