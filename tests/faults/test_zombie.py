@@ -8,15 +8,37 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from infra.local.postgres import Postgres
 from shared.refresh import fence
+from shared.refresh.claim import task_parameters
 from shared.sql import statement
+from tests.conftest import BigQueryEnv
+from tests.support.aftermath import fresh_engine
 from tests.support.engine import Engine
 from tests.support.gates import Worker, cut_off_open_transactions, let_leases_end
 from tests.support.invariants import check_invariants
+from tests.support.rehearsal import Rehearsal
 from tests.support.staged import StagedEngine, StagedTable
+from tests.support.stopped_worker import StoppedWorker
 
 RACES = 500
 BEFORE_THE_FENCE = ["publishing_claimed"] * 8
+LATER_STEPS = [
+    "planning_claimed",
+    "plan_written",
+    "slice_claimed",
+    "session_opened",
+    "chunk_copied",
+    "chunk_committed",
+    "slice_reconciled",
+    "slice_committed",
+    "publishing_claimed",
+    "publish_fenced",
+    "publish_locked",
+    "publish_merged",
+    "publish_recorded",
+    "publish_committed",
+]
 INSIDE = ["publish_fenced", "publish_locked", "publish_merged", "publish_recorded"]
 
 pytestmark = pytest.mark.filterwarnings("ignore:Exception ignored in:pytest.PytestUnraisableExceptionWarning")
@@ -107,3 +129,63 @@ def _publishes_by_run(engine: Engine) -> list[int]:
         "SELECT count(*) AS publishes FROM refresh.refresh_audit_log WHERE event = 'task_success' GROUP BY run_id"
     )
     return [row["publishes"] for row in rows]
+
+
+@pytest.fixture(scope="module")
+def rehearsal(postgres: Postgres, migrated_template: str, bigquery_env: BigQueryEnv) -> Iterator[Rehearsal]:
+    with fresh_engine(postgres, migrated_template, bigquery_env) as engine:
+        yield Rehearsal(engine)
+
+
+@pytest.mark.parametrize("step", LATER_STEPS)
+def test_a_process_that_was_stopped_past_its_lease_changes_nothing(
+    rehearsal: Rehearsal, bigquery_env: BigQueryEnv, step: str
+) -> None:
+    engine = rehearsal.engine
+    message = rehearsal.start()
+    order = {
+        "database_url": engine.database_url,
+        "project": bigquery_env.project,
+        "rest_url": bigquery_env.rest_url,
+        "grpc_address": bigquery_env.grpc_address,
+        "dataset": engine.dataset,
+        "run_id": str(message.run_id),
+        "table": str(message.table),
+        "stop_at": step,
+    }
+    with StoppedWorker(order) as zombie:
+        cut_off_open_transactions(engine)
+        let_leases_end(engine)
+        rehearsal.assert_published(engine.deliver(message))
+        before = _everything(engine)
+        assert zombie.wake() == 0
+    assert _everything(engine) == before
+    check_invariants(engine)
+
+
+def _everything(engine: Engine) -> dict[str, list[str]]:
+    """Every row of every table, and every staging table."""
+    tables = engine.sql(
+        "SELECT format('%I.%I', schemaname, tablename) AS name FROM pg_tables"
+        " WHERE schemaname IN ('refresh', 'refresh_staging', 'public') ORDER BY 1"
+    )
+    return {
+        table["name"]: [row["text"] for row in engine.sql(f"SELECT t::text AS text FROM {table['name']} t ORDER BY 1")]
+        for table in tables
+    }
+
+
+@pytest.mark.parametrize("step", ["slice_claimed", "session_opened", "chunk_committed"])
+def test_a_slice_of_a_task_that_has_ended_meanwhile_is_left_alone(rehearsal: Rehearsal, step: str) -> None:
+    engine, second = rehearsal.engine, rehearsal.engine.another()
+    message = rehearsal.start()
+    zombie = Worker(second, message, step).started()
+    assert zombie.stands()
+    with engine.store.transaction() as session:
+        session.run(statement("fail_free_task"), **task_parameters(message.task), reason="test", error="given up")
+    before = _everything(engine)
+    zombie.finish()
+    second.close()
+    assert zombie.error is None
+    assert _everything(engine) == before
+    engine.sql(f"DROP TABLE refresh_staging.{message.task.staging_table}")
