@@ -28,6 +28,7 @@ SUBSCRIBERS = {
     "refresh-summaries": "summaries",
     "refresh-generic": "generic",
     "refresh-events": "notifier",
+    "refresh-deliveries": "notifier",
     DEAD_LETTER_TOPIC: "orchestrator",
 }
 

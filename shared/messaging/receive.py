@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -24,6 +25,7 @@ from shared.domain.messages import (
     TableFinished,
     TableMessage,
 )
+from shared.domain.webhooks import DeliverDue, Event
 
 VERSION = 1
 MALFORMED = "malformed"
@@ -31,6 +33,7 @@ UNKNOWN_VERSION = "unknown_version"
 UNKNOWN_KIND = "unknown_kind"
 
 _PUBLISHED_EVENT = "google.cloud.pubsub.topic.v1.messagePublished"
+_EVENT_TYPE = re.compile(r"[a-z][a-z_]{0,40}(\.[a-z][a-z_]{0,40}){1,3}")
 _YEARS = range(2000, 3000)
 _MAX_COUNT = 2**31 - 1
 
@@ -87,6 +90,26 @@ def schedule_message(delivery: Delivery) -> ScheduleMessage:
             raise InvalidMessage(f"{UNKNOWN_KIND}: {_shown(kind)}, not daily, sweep, manual or table_finished")
 
 
+def notifier_message(delivery: Delivery) -> Event | DeliverDue:
+    """Read an event, or a call to send what is due. InvalidMessage has the precise reason."""
+    body = _json_object(delivery.data, "the message")
+    if "kind" in body or "version" in body:
+        kind = _versioned(delivery).get("kind")
+        if kind != "deliver_due":
+            raise InvalidMessage(f"{UNKNOWN_KIND}: {_shown(kind)}, not deliver_due")
+        return DeliverDue()
+    type_ = body.get("type")
+    if not isinstance(type_, str) or not _EVENT_TYPE.fullmatch(type_):
+        raise _malformed(f"type is {_shown(type_)}, not the type of an event such as refresh.completed")
+    return Event(
+        event_id=_uuid(body, "id"),
+        type=type_,
+        occurred_at=_moment(body.get("occurred_at"), "occurred_at"),
+        table=None if body.get("table") is None else str(_table(body)),
+        payload=body,
+    )
+
+
 def _versioned(delivery: Delivery) -> dict[str, Any]:
     body = _json_object(delivery.data, "the message")
     version = body.get("version")
@@ -131,13 +154,17 @@ def _optional[T](value: object, kind: type[T], name: str) -> T | None:
 
 
 def _run_id(body: Mapping[str, Any]) -> RunId:
-    value = body.get("run_id")
+    return RunId(_uuid(body, "run_id"))
+
+
+def _uuid(body: Mapping[str, Any], name: str) -> UUID:
+    value = body.get(name)
     try:
         if isinstance(value, str):
-            return RunId(UUID(value))
+            return UUID(value)
     except ValueError:
         pass
-    raise _malformed(f"run_id is {_shown(value)}, not a UUID")
+    raise _malformed(f"{name} is {_shown(value)}, not a UUID")
 
 
 def _table(body: Mapping[str, Any]) -> TableName:

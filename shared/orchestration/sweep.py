@@ -13,6 +13,7 @@ from shared.domain.errors import RefreshError, RetryLater
 from shared.domain.ids import RunId
 from shared.domain.messages import HANDLER_TOPICS
 from shared.messaging import outbox
+from shared.messaging.notifier_calls import call_notifier_if_due
 from shared.orchestration.advance import advance_run
 from shared.orchestration.plan_run import plan_requested
 from shared.ports import Bus, Source, Store
@@ -41,6 +42,7 @@ class Sweeper:
         for run_id in self._runs("running_runs"):
             self._try(failed, f"advance {run_id}", partial(advance_run, self.store, run_id))
         self._try(failed, "publish", self._publish_owed)
+        self._try(failed, "webhooks", partial(call_notifier_if_due, self.store, self.bus))
         self._try(failed, "cleanup", self._clean_up)
         if failed:
             raise RetryLater(f"the sweep could not {', '.join(failed)}", reason="sweep_incomplete")
