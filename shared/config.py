@@ -52,6 +52,25 @@ class Settings(BaseSettings):
     """Rows that are staged, and checkpointed, in one transaction."""
     refresh_log_format: Literal["json", "console"] = "json"
     """json: one line an event, in Cloud Logging's fields. console: for people."""
+    refresh_usd_per_tib: float = Field(default=6.25, ge=0.0, le=1000.0)
+    """Price of a TiB that BigQuery bills, to show what runs cost."""
+
+    api_token: SecretStr | None = None
+    """Bearer token of an operator, for a stack on one machine."""
+    api_viewer_token: SecretStr | None = None
+    """Bearer token of a viewer, for a stack on one machine."""
+    api_audience: str | None = None
+    """Audience that Google-signed ID tokens must be for: the API's own address."""
+    api_iap_audience: str | None = None
+    """Audience of Identity-Aware Proxy's assertions, /projects/NUMBER/…; unset: that header proves nothing."""
+    api_operators: str = ""
+    """E-mail addresses of operators, separated by commas; @example.com stands for everybody there."""
+    api_viewers: str = ""
+    """E-mail addresses of viewers."""
+    push_audience: str | None = None
+    """Audience of the tokens that Pub/Sub pushes with; unset: pushes need no token."""
+    push_service_account: str | None = None
+    """E-mail address of the service account that Pub/Sub pushes as; goes with PUSH_AUDIENCE."""
 
     @field_validator("refresh_time_zone")
     @classmethod
@@ -68,10 +87,29 @@ class Settings(BaseSettings):
             raise ValueError("CLOUD_SQL_INSTANCE needs DATABASE_USER, the IAM login")
         return self
 
+    @field_validator("api_operators", "api_viewers")
+    @classmethod
+    def _addresses(cls, value: str) -> str:
+        wrong = [one for one in addresses(value) if one.count("@") != 1 or one.endswith("@") or " " in one]
+        if wrong:
+            raise ValueError(f"must be e-mail addresses or @domains separated by commas, but has {', '.join(wrong)}")
+        return value
+
+    @model_validator(mode="after")
+    def _push_is_whole(self) -> Self:
+        if (self.push_audience is None) != (self.push_service_account is None):
+            raise ValueError("PUSH_AUDIENCE and PUSH_SERVICE_ACCOUNT must both be set, or neither")
+        return self
+
     @property
     def zone(self) -> ZoneInfo:
         """The schedule's time zone."""
         return ZoneInfo(self.refresh_time_zone)
+
+
+def addresses(text: str) -> frozenset[str]:
+    """The entries of a list separated by commas, in lower case."""
+    return frozenset(one.strip().lower() for one in text.split(",") if one.strip())
 
 
 def read_settings() -> Settings:

@@ -16,10 +16,12 @@ from shared.config import Settings, read_settings
 if TYPE_CHECKING:
     from flask import Request
 
+    from shared.adapters.identity import Proofs, PushTokens
     from shared.adapters.postgres import Connect
+    from shared.adapters.pubsub import PubSubBus
     from shared.domain.dataset import Dataset
     from shared.messaging.endpoint import Answer
-    from shared.ports import Bus, Source, Store
+    from shared.ports import Source, Store
     from shared.refresh.runtime import Runtime
 
 
@@ -68,7 +70,7 @@ def source() -> Source:
 
 
 @cache
-def bus() -> Bus:
+def bus() -> PubSubBus:
     """Pub/Sub."""
     from shared.adapters.pubsub import PubSubBus
 
@@ -97,12 +99,65 @@ def runtime() -> Runtime:
     )
 
 
+@cache
+def proofs() -> tuple[Proofs, ...]:
+    """How callers of the API prove who they are, in the order in which they are tried."""
+    from shared.adapters.identity import GoogleTokens, IapAssertions, Keys, LocalTokens, Roles
+    from shared.config import addresses
+    from shared.domain.identity import Role
+
+    read, keys = settings(), Keys()
+    roles = Roles(operators=addresses(read.api_operators), viewers=addresses(read.api_viewers))
+    tokens = {Role.OPERATOR: read.api_token, Role.VIEWER: read.api_viewer_token}
+    local = {role: token.get_secret_value() for role, token in tokens.items() if token}
+    found: list[Proofs] = []
+    if local:
+        found.append(LocalTokens(local))
+    if read.api_audience:
+        found.append(GoogleTokens(audience=read.api_audience, roles=roles, keys=keys))
+    if read.api_iap_audience:
+        found.append(IapAssertions(audience=read.api_iap_audience, roles=roles, keys=keys))
+    return tuple(found)
+
+
+@cache
+def push_tokens() -> PushTokens | None:
+    """What a push must prove; None where it needs no token."""
+    from shared.adapters.identity import PushTokens
+
+    read = settings()
+    if read.push_audience is None or read.push_service_account is None:
+        return None
+    return PushTokens(audience=read.push_audience, service_account=read.push_service_account)
+
+
+def push_refused(request: Request) -> Answer | None:
+    """The answer to a push that does not prove to be Pub/Sub's; None for one that does."""
+    from shared.domain.errors import RetryLater
+    from shared.domain.identity import NotIdentified, NotPermitted
+
+    tokens = push_tokens()
+    if tokens is None:
+        return None
+    try:
+        tokens.check(request.headers)
+    except NotIdentified:
+        return "not identified", 401
+    except NotPermitted:
+        return "not permitted", 403
+    except RetryLater:
+        return "deliver again: passing trouble", 503
+    return None
+
+
 def serve_table(request: Request, *, function: str, datasets: Mapping[str, Dataset]) -> Answer:
     """Answer a push of a table message: do the table's work, then publish what it owes."""
     from shared.messaging.endpoint import answer
     from shared.refresh.worker import handle_table
 
-    settings()
+    refused = push_refused(request)
+    if refused is not None:
+        return refused
     return answer(
         request.get_data(),
         dict(request.headers),
@@ -116,7 +171,9 @@ def serve_view(request: Request, *, function: str) -> Answer:
     from shared.messaging.endpoint import answer
     from shared.refresh.worker import handle_view
 
-    settings()
+    refused = push_refused(request)
+    if refused is not None:
+        return refused
     return answer(
         request.get_data(),
         dict(request.headers),

@@ -12,6 +12,9 @@ from shared.planning.schedule import Schedule
 
 def orchestrator(request: Request) -> Answer:
     """Entry point: a Pub/Sub push."""
+    refused = wiring.push_refused(request)
+    if refused is not None:
+        return refused
     settings = wiring.settings()
     handler = Orchestrator(
         store=wiring.store(),

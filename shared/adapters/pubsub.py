@@ -15,7 +15,7 @@ from google.pubsub_v1.services.publisher.transports import PublisherGrpcTranspor
 from google.pubsub_v1.types import PubsubMessage
 
 from shared.domain.errors import RetryLater
-from shared.domain.messages import OwedMessage
+from shared.domain.messages import SCHEDULE_TOPIC, OwedMessage
 
 _BATCH_MESSAGES = 1_000
 _BATCH_BYTES = 3_500_000
@@ -48,6 +48,19 @@ class PubSubBus:
         if refused and not taken:
             raise RetryLater("; ".join(dict.fromkeys(refused)), reason="pubsub_unavailable")
         return taken
+
+    def check(self) -> None:
+        """Return when Pub/Sub answers and has the topic that starts runs; RetryLater says what is wrong.
+
+        The right to publish may come without the right to look, so a refusal to show the topic is an answer too.
+        """
+        path = f"projects/{self._project}/topics/{SCHEDULE_TOPIC}"
+        try:
+            self._client.get_topic(topic=path, timeout=self._timeout, retry=None)
+        except exceptions.PermissionDenied:
+            return
+        except _UNAVAILABLE as error:
+            raise RetryLater(f"{SCHEDULE_TOPIC}: {error}", reason="pubsub_unavailable") from error
 
     def close(self) -> None:
         """Close the connection, if there is one."""

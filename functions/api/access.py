@@ -1,0 +1,102 @@
+"""Who may call: every request is identified before anything else is done, and limited."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from http import HTTPStatus
+from threading import Lock
+from urllib.parse import urlsplit
+
+import structlog
+from flask import Flask, g, request
+
+from functions.api.problems import Refused
+from shared import wiring
+from shared.domain.identity import Identity, NotIdentified, NotPermitted, Role
+
+_READS = {"GET", "HEAD", "OPTIONS"}
+_MAX_CALLERS = 10_000
+_log = structlog.get_logger()
+
+
+class Bucket:
+    """A token bucket a caller, in this process: `burst` calls at once, then `rate` a second.
+
+    Several instances of the function each allow that much: it protects from a caller gone wild, it is no quota.
+    """
+
+    def __init__(self, *, rate: float, burst: int, now: Callable[[], float] = time.monotonic) -> None:
+        self._rate = rate
+        self._burst = burst
+        self._now = now
+        self._callers: dict[str, tuple[float, float]] = {}
+        self._lock = Lock()
+
+    def take(self, caller: str) -> float:
+        """Take a token; the seconds to wait until there is one, 0.0 when it was taken."""
+        with self._lock:
+            now = self._now()
+            tokens, at = self._callers.get(caller, (float(self._burst), now))
+            tokens = min(self._burst, tokens + (now - at) * self._rate)
+            if len(self._callers) >= _MAX_CALLERS and caller not in self._callers:
+                self._callers.clear()
+            self._callers[caller] = (tokens - 1 if tokens >= 1 else tokens, now)
+            return 0.0 if tokens >= 1 else (1 - tokens) / self._rate
+
+
+def guard(app: Flask, bucket: Bucket) -> None:
+    """Let nothing through that is not identified, permitted and within the limit."""
+
+    @app.before_request
+    def check() -> None:
+        try:
+            identity = identify()
+        except NotIdentified:
+            _limit(bucket, f"address {request.remote_addr}")
+            raise
+        _limit(bucket, identity.subject)
+        reads = request.method in _READS
+        if not identity.may(Role.VIEWER if reads else Role.OPERATOR):
+            raise NotPermitted(f"{identity.subject} is a viewer; this needs the role operator")
+        if identity.ambient and not reads:
+            _check_same_origin()
+        g.identity = identity
+
+
+def caller() -> Identity:
+    """Who calls."""
+    identity: Identity = g.identity
+    return identity
+
+
+def identify() -> Identity:
+    """The caller by the first proof that holds; NotIdentified when there is none."""
+    proofs = wiring.proofs()
+    if not proofs:
+        _log.error("no_identity_configured", remedy="set API_TOKEN, API_AUDIENCE or API_IAP_AUDIENCE")
+    for proof in proofs:
+        identity = proof.identify(request.headers)
+        if identity is not None:
+            return identity
+    raise NotIdentified("there is none, or it is not known here")
+
+
+def _limit(bucket: Bucket, name: str) -> None:
+    wait = bucket.take(name)
+    if wait > 0:
+        raise Refused(
+            HTTPStatus.TOO_MANY_REQUESTS,
+            "too_many_requests",
+            "Too many requests; wait as Retry-After says.",
+            headers={"Retry-After": str(max(1, round(wait)))},
+        )
+
+
+def _check_same_origin() -> None:
+    """A change that a browser vouches for by itself must come from our own page."""
+    site = request.headers.get("Sec-Fetch-Site")
+    origin = request.headers.get("Origin")
+    own = site in ("same-origin", "none") if site else origin is not None and urlsplit(origin).netloc == request.host
+    if not own:
+        raise NotPermitted("a change must come from this service's own page")

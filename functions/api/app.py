@@ -1,0 +1,68 @@
+"""The Flask application: routes, guards, and the headers of every answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib import import_module
+from typing import Any
+
+from flask import Flask, Response
+from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.wrappers import Response as WerkzeugResponse
+
+from functions.api.access import Bucket, guard
+from functions.api.problems import handle_problems
+from shared import wiring
+
+MAX_BODY_BYTES = 256 * 1024
+_ROUTES = ("status", "health", "runs", "history", "metrics", "openapi")
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
+    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+_HEADERS = {
+    "Content-Security-Policy": _POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+    "Strict-Transport-Security": "max-age=31536000; includeSubDomains",
+}
+
+
+def create_app(*, bucket: Bucket | None = None) -> Flask:
+    """The application with every route. Settings are read here, so that wrong ones show at once."""
+    wiring.settings()
+    app = Flask("refresh-api", static_folder=None)
+    app.config.update(MAX_CONTENT_LENGTH=MAX_BODY_BYTES, PROPAGATE_EXCEPTIONS=False)
+    app.url_map.strict_slashes = False
+    handle_problems(app)
+    guard(app, bucket or Bucket(rate=200.0, burst=2000))
+    for name in _ROUTES:
+        app.register_blueprint(import_module(f"functions.api.routes.{name}").routes)
+    app.after_request(_secure)
+    return app
+
+
+def answer(app: Flask, environ: dict[str, Any]) -> Response:
+    """The application's answer to a request that another application took in."""
+    inner = WerkzeugResponse.from_app(app.wsgi_app, environ)
+    response = Response(inner.response, status=inner.status, headers=inner.headers)
+    if response.status_code == RequestEntityTooLarge.code:
+        # The framework reads the rest of a request's body into memory, unless the answer is a stream.
+        response.response = _streamed(response.get_data())
+        response.headers["Connection"] = "close"
+    return response
+
+
+def _streamed(body: bytes) -> Iterator[bytes]:
+    yield body
+
+
+def _secure(response: Response) -> Response:
+    for name, value in _HEADERS.items():
+        response.headers.setdefault(name, value)
+    response.headers.setdefault("Cache-Control", "no-store")
+    return response

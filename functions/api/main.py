@@ -1,0 +1,24 @@
+"""The HTTP API: status, trigger, runs, history, metrics, configuration, dead letters, audit."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from flask import Flask, Request, Response
+
+
+@cache
+def application() -> Flask:
+    """The application behind the entry point, made when the first request comes."""
+    from functions.api.app import create_app
+
+    return create_app()
+
+
+def api(request: Request) -> Response:
+    """Entry point: any request."""
+    from functions.api.app import answer
+
+    return answer(application(), request.environ)

@@ -1,0 +1,118 @@
+"""Errors as problem documents (RFC 9457): what went wrong, and what to do. Never a stack trace or a statement."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from flask import Flask, Response, request
+from pydantic import ValidationError
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
+
+from functions.api.schemas.problem import FieldProblem, Problem
+from shared.domain.errors import CommitUnknown, InvalidRegistration, RetryLater, StoreRefused
+from shared.domain.identity import NotIdentified, NotPermitted
+
+MEDIA_TYPE = "application/problem+json"
+_RETRY_AFTER_SECONDS = 5
+_UNFIT_VALUES = ("22", "23")
+"""Classes of SQLSTATE that say: this value does not fit."""
+_log = structlog.get_logger()
+
+
+class Refused(Exception):
+    """A request that is answered with a problem. `kind` is a stable word, `detail` tells people what to do."""
+
+    def __init__(
+        self, status: HTTPStatus, kind: str, detail: str, *, headers: dict[str, str] | None = None, **more: Any
+    ):
+        super().__init__(detail)
+        self.status = status
+        self.kind = kind
+        self.detail = detail
+        self.headers = headers or {}
+        self.more = more
+
+
+def not_found(what: str) -> Refused:
+    """There is no such thing, or none that the caller could mean."""
+    return Refused(HTTPStatus.NOT_FOUND, "not_found", what)
+
+
+def handle_problems(app: Flask) -> None:
+    """Answer every error of the application with a problem."""
+    app.register_error_handler(Refused, _refused)
+    app.register_error_handler(ValidationError, _invalid)
+    app.register_error_handler(NotIdentified, _not_identified)
+    app.register_error_handler(NotPermitted, _not_permitted)
+    app.register_error_handler(InvalidRegistration, _invalid_registration)
+    app.register_error_handler(StoreRefused, _store_refused)
+    app.register_error_handler(RetryLater, _passing)
+    app.register_error_handler(CommitUnknown, _passing)
+    app.register_error_handler(HTTPException, _http)
+    app.register_error_handler(Exception, _unexpected)
+
+
+def problem(status: HTTPStatus, kind: str, detail: str, **more: Any) -> Response:
+    """A response that holds a problem."""
+    document = Problem(type=f"urn:refresh:problem:{kind}", title=status.phrase, status=status, detail=detail, **more)
+    return Response(document.model_dump_json(exclude_none=True), status=status, mimetype=MEDIA_TYPE)
+
+
+def _refused(error: Refused) -> Response:
+    response = problem(error.status, error.kind, error.detail, **error.more)
+    response.headers.update(error.headers)
+    return response
+
+
+def _invalid(error: ValidationError) -> Response:
+    fields = [
+        FieldProblem(field=".".join(str(part) for part in one["loc"]) or "body", problem=one["msg"])
+        for one in error.errors(include_url=False, include_input=False, include_context=False)
+    ]
+    detail = "; ".join(f"{one.field}: {one.problem}" for one in fields[:10])
+    return problem(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid_request", detail, errors=fields[:100])
+
+
+def _not_identified(error: NotIdentified) -> Response:
+    response = problem(HTTPStatus.UNAUTHORIZED, "not_identified", f"Send a valid bearer token: {error}.")
+    response.headers["WWW-Authenticate"] = 'Bearer realm="refresh"'
+    return response
+
+
+def _not_permitted(error: NotPermitted) -> Response:
+    return problem(HTTPStatus.FORBIDDEN, "not_permitted", str(error))
+
+
+def _invalid_registration(error: InvalidRegistration) -> Response:
+    return problem(HTTPStatus.UNPROCESSABLE_ENTITY, error.reason, str(error))
+
+
+def _store_refused(error: StoreRefused) -> Response:
+    if error.sqlstate.startswith(_UNFIT_VALUES):
+        return problem(HTTPStatus.UNPROCESSABLE_ENTITY, "refused_by_database", str(error))
+    return _unexpected(error)
+
+
+def _passing(error: RetryLater | CommitUnknown) -> Response:
+    _log.warning("request_postponed", path=request.path, error=str(error))
+    detail = "Something that this needs is out of reach or busy. Try again; GET /api/refresh/health says what it is."
+    response = problem(HTTPStatus.SERVICE_UNAVAILABLE, "try_again", detail)
+    response.headers["Retry-After"] = str(_RETRY_AFTER_SECONDS)
+    return response
+
+
+def _http(error: HTTPException) -> Response:
+    status = HTTPStatus(error.code or 500)
+    response = problem(status, status.name.lower(), error.description or status.description)
+    if isinstance(error, MethodNotAllowed) and error.valid_methods:
+        response.headers["Allow"] = ", ".join(sorted(error.valid_methods))
+    return response
+
+
+def _unexpected(error: Exception) -> Response:
+    _log.exception("request_failed", path=request.path, exc_info=error)
+    return problem(
+        HTTPStatus.INTERNAL_SERVER_ERROR, "internal_error", "This is a fault of the service; its log has the cause."
+    )

@@ -1,0 +1,42 @@
+"""GET /api/refresh/history"""
+
+from __future__ import annotations
+
+from flask import Blueprint
+from pydantic import TypeAdapter
+
+from functions.api.contract import call
+from functions.api.figures import success_rate
+from functions.api.schemas.fields import EndedState, Pagination
+from functions.api.schemas.history import Ended, History, HistoryQuery, HistorySummary
+from shared import wiring
+from shared.domain.ids import TableName
+from shared.operations import documents
+
+routes = Blueprint("history", __name__)
+_ITEMS = TypeAdapter(list[Ended])
+_COUNTS = TypeAdapter(dict[EndedState, int])
+
+
+@routes.get("/api/refresh/history")
+@call(History, tag="history")
+def history(query: HistoryQuery) -> History:
+    """Refreshes of tables that have ended, newest first."""
+    table = None if query.table is None else TableName.parse(query.table)
+    which = {"schema": table and table.schema, "name": table and table.name}
+    span = {"from": query.from_, "to": query.to}
+    with wiring.store().transaction(statement_timeout=10.0) as session:
+        if table is None:
+            counted = documents.read_in(session, "count_history", **span)
+        else:
+            counted = documents.read_in(session, "count_history_of_table", **which, **span)
+        text = documents.read_in(
+            session, "read_history", **which, **span, status=query.status, offset=query.offset, limit=query.page_size
+        )
+    counts = _COUNTS.validate_json(counted or "{}")
+    total = sum(counts.values())
+    return History(
+        items=_ITEMS.validate_json(text or "[]"),
+        summary=HistorySummary(total=total, by_status=counts, success_rate=success_rate(counts)),
+        pagination=Pagination.of(query, total if query.status is None else counts.get(query.status, 0)),
+    )

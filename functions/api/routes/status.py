@@ -1,0 +1,53 @@
+"""GET /api/refresh/status"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from flask import Blueprint
+from pydantic import TypeAdapter
+
+from functions.api.alerts import alerts, overall, statistics, summary
+from functions.api.contract import call
+from functions.api.schemas.status import Facts, Status, TableStatus
+from shared import wiring
+from shared.operations import documents
+from shared.planning.schedule import Schedule
+
+routes = Blueprint("status", __name__)
+_TABLES = TypeAdapter(list[TableStatus])
+
+
+@routes.get("/api/refresh/status")
+@call(Status, tag="overview")
+def status() -> Status:
+    """Whether the data is right and fresh, what runs now, and what to do about what is wrong."""
+    tables, facts = overview()
+    found = alerts(tables, facts)
+    counts = statistics(tables, facts)
+    return Status(
+        overall_status=overall(found),
+        summary=summary(counts, found),
+        generated_at=facts.now,
+        statistics=counts,
+        tables=tables,
+        recent_activity=facts.recent_activity,
+        alerts=found,
+    )
+
+
+def overview() -> tuple[list[TableStatus], Facts]:
+    """Every table, and the facts beside them."""
+    with wiring.store().transaction(statement_timeout=10.0) as session:
+        tables = documents.read_in(session, "read_status_tables", trigger_hours=trigger_hours())
+        facts = documents.read_in(session, "read_status_facts")
+    return _TABLES.validate_json(tables or "[]"), Facts.model_validate_json(facts or "{}")
+
+
+def trigger_hours() -> int:
+    """Hours between two daily triggers around now: no table can be refreshed more often by itself."""
+    settings = wiring.settings()
+    schedule = Schedule.parse(settings.refresh_schedule, settings.refresh_time_zone)
+    latest = schedule.floor(datetime.now(UTC))
+    before = schedule.floor(latest.replace(microsecond=0) - (datetime.resolution))
+    return max(1, round((latest - before).total_seconds() / 3600))

@@ -1,0 +1,96 @@
+"""Kinds of fields that several models have."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+
+MAX_PAGE_SIZE = 100
+_RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
+_WHOLE = re.compile(r"-?[0-9]{1,18}")
+
+TableText = Annotated[
+    str,
+    Field(
+        pattern=r"^[^.\u0000-\u001f\u007f]+\.[^.\u0000-\u001f\u007f]+$",
+        max_length=200,
+        description="A table or materialized view, as schema.name.",
+        examples=["analytics.asin_performance"],
+    ),
+]
+Plain = Annotated[str, Field(pattern=r"^[^\u0000]*$")]
+"""Text that Postgres can hold."""
+
+
+def _only_rfc_3339(value: Any) -> Any:
+    if isinstance(value, str) and not _RFC_3339.fullmatch(value):
+        raise ValueError("must be a time with its zone, such as 2026-01-31T06:00:00Z")
+    return value
+
+
+def _only_digits(value: Any) -> Any:
+    if isinstance(value, str) and not _WHOLE.fullmatch(value):
+        raise ValueError("must be a whole number")
+    return value
+
+
+def _sensible(value: datetime) -> datetime:
+    if not 1970 <= value.year <= 9000:
+        raise ValueError("must be in the years 1970 to 9000")
+    return value
+
+
+Moment = Annotated[AwareDatetime, BeforeValidator(_only_rfc_3339), AfterValidator(_sensible)]
+"""A time in a request."""
+Whole = Annotated[int, BeforeValidator(_only_digits)]
+"""A whole number in a query."""
+
+TaskState = Literal["queued", "running", "success", "no_new_data", "warning", "held", "failed", "skipped"]
+EndedState = Literal["success", "no_new_data", "warning", "held", "failed", "skipped"]
+RunState = Literal["running", "success", "warning", "failed"]
+Trigger = Literal["schedule", "manual", "replay"]
+
+
+class Query(BaseModel):
+    """Query parameters; one that is unknown is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Paged(Query):
+    """A page by its number."""
+
+    page: Annotated[Whole, Field(ge=1, le=1_000_000, description="From 1.")] = 1
+    page_size: Annotated[Whole, Field(ge=1, le=MAX_PAGE_SIZE)] = 50
+
+    @property
+    def offset(self) -> int:
+        return (self.page - 1) * self.page_size
+
+
+class Body(BaseModel):
+    """A JSON body, of exactly these fields and types."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Answer(BaseModel):
+    """A JSON answer."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Pagination(Answer):
+    """Where in a list a page stands."""
+
+    page: int
+    page_size: int
+    total: int
+    pages: int
+
+    @classmethod
+    def of(cls, query: Paged, total: int) -> Pagination:
+        return cls(page=query.page, page_size=query.page_size, total=total, pages=-(-total // query.page_size))

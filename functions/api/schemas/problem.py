@@ -1,0 +1,26 @@
+"""The shape of errors (RFC 9457)."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class FieldProblem(BaseModel):
+    """One field of the request, and what is wrong with it."""
+
+    field: str
+    problem: str
+
+
+class Problem(BaseModel):
+    """What went wrong, and what to do."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    type: str = Field(description="Stable name of the kind of problem, urn:refresh:problem:…")
+    title: str
+    status: int
+    detail: str
+    errors: list[FieldProblem] | None = None
+    tables: list[str] | None = Field(default=None, description="The tables that are in the way, at most 100.")
+    run_id: str | None = Field(default=None, description="The run that is in the way, or is meant.")

@@ -1,0 +1,171 @@
+"""Runs: asked for, looked at, done again."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import ConfigDict, Field
+
+from functions.api.schemas.fields import Answer, Body, Paged, Pagination, Query, RunState, TableText, TaskState, Trigger
+
+IdempotencyKey = Annotated[
+    str | None,
+    Field(
+        alias="Idempotency-Key",
+        pattern=r"^[\u0021-\u007e]+$",
+        max_length=200,
+        description="Of the caller's choice. The same key and body again get the same answer; with another body, 422.",
+    ),
+]
+
+
+class TriggerHeaders(Query):
+    """Headers of calls that make a run."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    idempotency_key: IdempotencyKey = None
+
+
+class TriggerRequest(Body):
+    """What to refresh."""
+
+    tables: Annotated[list[TableText], Field(min_length=1, max_length=1000)] | None = Field(
+        default=None, description="Absent: all live tables."
+    )
+    force: bool = Field(
+        default=False, description="Read and compare everything anew, and do not mind the last hour's refresh."
+    )
+    mode: Literal["live"] = Field(default="live", description="Only live is available yet.")
+
+
+class RunAccepted(Answer):
+    """The run that will do it."""
+
+    run_id: UUID
+    url: str = Field(description="Where to watch it.")
+
+
+class ReplayAccepted(RunAccepted):
+    """The run that will do it again, and as of when."""
+
+    replay_of: UUID
+    tables: list[str]
+    snapshot: Literal["original", "new"]
+    snapshot_at: datetime | None = Field(
+        description="Of the original run; null for a new one, which is taken when the run is planned."
+    )
+    why: str
+
+
+class Cost(Answer):
+    """What BigQuery bills."""
+
+    bytes_billed: int
+    usd: float = Field(description="At the configured price of a TiB.")
+
+
+class Slice(Answer):
+    """A part of a table that is read by one job."""
+
+    slice_no: int
+    status: Literal["pending", "running", "done"]
+    scopes: int
+    scope_from: str | None
+    scope_to: str | None
+    attempt: int
+    generation: int
+    job_id: str | None
+    rows_expected: int
+    rows_received: int
+    rows_staged: int
+    rows_quarantined: int
+    bytes_billed: int
+    started_at: datetime | None
+    finished_at: datetime | None
+
+
+class RunTable(Answer):
+    """A table's part in a run."""
+
+    table: str
+    handler: str
+    status: TaskState
+    phase: Literal["planning", "loading", "staged", "publishing"]
+    reason: str | None
+    error: str | None
+    attempt: int
+    force: bool
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    duration_ms: int | None
+    not_before: datetime | None = Field(description="When it is tried again.")
+    slices_total: int
+    slices_done: int
+    scopes_unchanged: int
+    rows_read: int
+    rows_staged: int
+    rows_inserted: int
+    rows_updated: int
+    rows_deleted: int
+    rows_unchanged: int
+    rows_quarantined: int
+    rows_superseded: int
+    rows_merged: int
+    bytes_billed: int
+    usd: float
+    bigquery_job_id: str | None
+    details: dict[str, Any]
+    slices: list[Slice] = Field(description="The first 500; kept for two weeks.")
+
+
+class Run(Answer):
+    """A run, its tables, their slices, and what it cost."""
+
+    run_id: UUID
+    trigger: Trigger
+    requested_by: str
+    request: dict[str, Any]
+    status: RunState
+    replay_of: UUID | None
+    replayed_by: list[UUID]
+    scheduled_for: datetime | None
+    snapshot_at: datetime | None
+    created_at: datetime
+    planned_at: datetime | None
+    finished_at: datetime | None
+    duration_ms: int
+    cost: Cost
+    tables: list[RunTable]
+
+
+class RunSummary(Answer):
+    """A run in a list."""
+
+    run_id: UUID
+    trigger: Trigger
+    requested_by: str
+    status: RunState
+    replay_of: UUID | None
+    snapshot_at: datetime | None
+    created_at: datetime
+    finished_at: datetime | None
+    duration_ms: int
+    tables_by_status: dict[str, int]
+    bytes_billed: int
+
+
+class RunsQuery(Paged):
+    """Which runs."""
+
+    status: RunState | None = None
+
+
+class Runs(Answer):
+    """A page of runs, newest first."""
+
+    items: list[RunSummary]
+    pagination: Pagination

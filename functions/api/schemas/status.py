@@ -1,0 +1,141 @@
+"""The overview: can the dashboards be trusted?"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from pydantic import Field
+
+from functions.api.schemas.fields import Answer, EndedState
+
+TableState = Literal[
+    "never_refreshed", "disabled", "queued", "running", "success", "no_new_data", "warning", "held", "failed", "skipped"
+]
+OverallStatus = Literal["healthy", "degraded", "failing"]
+
+
+class Progress(Answer):
+    """How far a table's refresh is."""
+
+    run_id: UUID
+    phase: Literal["planning", "loading", "staged", "publishing"]
+    attempt: int
+    started_at: datetime | None
+    waiting_for: str | None = Field(description="Why it is tried again only later.")
+    slices_total: int
+    slices_done: int
+    rows_total: int
+    rows_done: int
+    rows_per_second: float | None
+    seconds_left: int | None = Field(description="At the rate so far; null before the first rows have come.")
+
+
+class TableStatus(Answer):
+    """One table as it stands."""
+
+    table: str
+    handler: str
+    mode: str
+    priority: int
+    frequency_hours: int
+    status: TableState = Field(description="What it does now, or how its last refresh ended.")
+    is_stale: bool = Field(description="Whether its data is older than one interval and an hour.")
+    freshness_score: float = Field(ge=0, le=1, description="1: no older than one interval; 0: two intervals or more.")
+    last_refresh: datetime | None = Field(description="When it was last published.")
+    next_refresh: datetime | None
+    data_as_of: datetime | None = Field(description="The moment of BigQuery that the table shows.")
+    last_data_period: str | None
+    last_status: EndedState | None
+    last_reason: str | None
+    last_run_id: UUID | None
+    last_finished_at: datetime | None
+    recent_error: str | None
+    progress: Progress | None
+
+
+class Activity(Answer):
+    """A table's refresh that has ended."""
+
+    run_id: UUID
+    table: str
+    status: EndedState
+    reason: str | None
+    finished_at: datetime
+    duration_ms: int | None
+    rows_inserted: int
+    rows_updated: int
+    rows_deleted: int
+
+
+class LastDay(Answer):
+    """Figures of the last 24 hours."""
+
+    tasks: int
+    failed: int
+    rows_changed: int
+    rows_read: int
+    rows_quarantined: int
+    bytes_billed: int
+
+
+class Facts(Answer):
+    """What the store knows beside the tables."""
+
+    now: datetime
+    last_day: LastDay
+    runs_open: int
+    swept_at: datetime | None
+    messages_owed: int
+    owed_since: datetime | None
+    dead_letters: int
+    recent_activity: list[Activity]
+
+
+class Alert(Answer):
+    """Something that a person should know, and what to do about it."""
+
+    severity: Literal["critical", "warning"]
+    kind: Literal[
+        "stale",
+        "failed",
+        "held",
+        "quarantined",
+        "skipped",
+        "never_refreshed",
+        "sweep_silent",
+        "messages_owed",
+        "dead_letters",
+    ]
+    table: str | None
+    message: str
+    what_to_do: str
+    since: datetime | None
+
+
+class Statistics(Answer):
+    """Counts of the overview."""
+
+    tables: int
+    live: int
+    fresh: int
+    stale: int
+    running: int
+    failed: int
+    held: int
+    disabled: int
+    runs_open: int
+    last_day: LastDay
+
+
+class Status(Answer):
+    """The overview."""
+
+    overall_status: OverallStatus
+    summary: str = Field(description="One sentence for people.")
+    generated_at: datetime
+    statistics: Statistics
+    tables: list[TableStatus]
+    recent_activity: list[Activity]
+    alerts: list[Alert]

@@ -1,0 +1,80 @@
+"""The real application on a real database; BigQuery and Pub/Sub are fakes unless a test asks for more."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from werkzeug.test import TestResponse
+
+from functions.api.access import Bucket
+from functions.api.app import create_app
+from shared import wiring
+from tests.support.control_plane import ControlPlane
+
+OPERATOR = "operator-token-of-the-tests"
+VIEWER = "viewer-token-of-the-tests"
+_CACHED = (wiring.settings, wiring.proofs, wiring.push_tokens)
+
+
+class Api:
+    """Calls the application as an operator, unless said otherwise."""
+
+    def __init__(self, plane: ControlPlane) -> None:
+        self.plane = plane
+        self.app = create_app(bucket=Bucket(rate=1e6, burst=10**6))
+        self.client = self.app.test_client()
+
+    def __call__(
+        self,
+        method: str,
+        path: str,
+        *,
+        token: str | None = OPERATOR,
+        headers: dict[str, str] | None = None,
+        **rest: Any,
+    ) -> TestResponse:
+        bearer = {} if token is None else {"Authorization": f"Bearer {token}"}
+        return self.client.open(path, method=method, headers=bearer | (headers or {}), **rest)
+
+    def get(self, path: str, **rest: Any) -> Any:
+        """The JSON of a call that has to go well."""
+        response = self("GET", path, **rest)
+        assert response.status_code == 200, response.text
+        return response.get_json()
+
+    def trigger(self, *tables: str, key: str | None = None, **body: Any) -> TestResponse:
+        headers = {} if key is None else {"Idempotency-Key": key}
+        named = {"tables": [f"public.{one}" for one in tables]} if tables else {}
+        return self("POST", "/api/refresh/trigger", json=named | body, headers=headers)
+
+
+@pytest.fixture
+def plane(migrated_url: str) -> Iterator[ControlPlane]:
+    """A control plane of the test's own, without any table."""
+    plane = ControlPlane(migrated_url)
+    plane.run("DELETE FROM refresh.refresh_table_registry")
+    yield plane
+    plane.store.close()
+
+
+@pytest.fixture
+def api(plane: ControlPlane, monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
+    monkeypatch.setenv("DATABASE_URL", plane.url)
+    monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "test-refresh")
+    monkeypatch.setenv("API_TOKEN", OPERATOR)
+    monkeypatch.setenv("API_VIEWER_TOKEN", VIEWER)
+    monkeypatch.setenv("REFRESH_LOG_FORMAT", "console")
+    monkeypatch.setattr(wiring, "store", lambda: plane.store)
+    monkeypatch.setattr(wiring, "bus", lambda: plane.bus)
+    monkeypatch.setattr(wiring, "source", lambda: plane.source)
+    forget()
+    yield Api(plane)
+    forget()
+
+
+def forget() -> None:
+    """The next settings are read anew."""
+    for made in _CACHED:
+        made.cache_clear()
