@@ -351,9 +351,15 @@ CREATE TABLE refresh.webhook_delivery (
     state text NOT NULL DEFAULT 'pending'::text,
     next_attempt_at timestamp with time zone,
     created_at timestamp with time zone NOT NULL DEFAULT now(),
+    epoch bigint NOT NULL DEFAULT 0,
+    lease_until timestamp with time zone,
+    response_excerpt text,
+    duration_ms bigint,
+    last_attempt_at timestamp with time zone,
     CONSTRAINT webhook_delivery_endpoint_id_event_id_key UNIQUE (endpoint_id, event_id),
     CONSTRAINT webhook_delivery_pkey PRIMARY KEY (delivery_id),
     CONSTRAINT webhook_delivery_endpoint_id_fkey FOREIGN KEY (endpoint_id) REFERENCES refresh.webhook_endpoint(endpoint_id) ON DELETE CASCADE,
+    CONSTRAINT only_pending_is_due CHECK (((state = 'pending'::text) OR ((next_attempt_at IS NULL) AND (lease_until IS NULL)))),
     CONSTRAINT webhook_delivery_state_check CHECK ((state = ANY (ARRAY['pending'::text, 'delivered'::text, 'failed'::text])))
 );
 
@@ -369,9 +375,19 @@ CREATE TABLE refresh.webhook_endpoint (
     disabled_reason text,
     failing_since timestamp with time zone,
     created_at timestamp with time zone NOT NULL DEFAULT now(),
+    sealed_url bytea,
+    description text NOT NULL DEFAULT ''::text,
+    tables text[] NOT NULL DEFAULT '{}'::text[],
+    paused_until timestamp with time zone,
+    version bigint NOT NULL DEFAULT 1,
+    updated_at timestamp with time zone NOT NULL DEFAULT now(),
     CONSTRAINT webhook_endpoint_pkey PRIMARY KEY (endpoint_id),
+    CONSTRAINT disabled_has_a_reason CHECK (((state = 'disabled'::text) = (disabled_reason IS NOT NULL))),
+    CONSTRAINT events_are_named CHECK ((array_position(events, NULL::text) IS NULL)),
+    CONSTRAINT overlap_has_an_end CHECK (((previous_secret IS NULL) = (previous_secret_until IS NULL))),
     CONSTRAINT webhook_endpoint_kind_check CHECK ((kind = ANY (ARRAY['standard'::text, 'slack'::text]))),
-    CONSTRAINT webhook_endpoint_state_check CHECK ((state = ANY (ARRAY['enabled'::text, 'disabled'::text])))
+    CONSTRAINT webhook_endpoint_state_check CHECK ((state = ANY (ARRAY['enabled'::text, 'disabled'::text]))),
+    CONSTRAINT webhook_endpoint_tables_check CHECK ((array_position(tables, NULL::text) IS NULL))
 );
 
 CREATE TABLE sqp.asin_brand_map (
@@ -689,7 +705,9 @@ CREATE INDEX refresh_task_ended_as ON refresh.refresh_task USING btree (status, 
 CREATE INDEX refresh_task_good ON refresh.refresh_task USING btree (table_schema, table_name, finished_at DESC) WHERE (status = ANY (ARRAY['success'::text, 'no_new_data'::text, 'warning'::text]));
 CREATE INDEX refresh_task_history ON refresh.refresh_task USING btree (table_schema, table_name, finished_at DESC);
 CREATE INDEX refresh_task_open ON refresh.refresh_task USING btree (run_id) WHERE (status = ANY (ARRAY['queued'::text, 'running'::text]));
-CREATE INDEX webhook_delivery_due ON refresh.webhook_delivery USING btree (next_attempt_at) WHERE (state = 'pending'::text);
+CREATE INDEX webhook_delivery_ended ON refresh.webhook_delivery USING btree (created_at) WHERE (state <> 'pending'::text);
+CREATE INDEX webhook_delivery_listed ON refresh.webhook_delivery USING btree (endpoint_id, created_at DESC, delivery_id DESC);
+CREATE INDEX webhook_delivery_pending ON refresh.webhook_delivery USING btree (endpoint_id, next_attempt_at) WHERE (state = 'pending'::text);
 CREATE UNIQUE INDEX search_performance_summary_key ON sqp.search_performance_summary USING btree (client_id, marketplace_id, report_period, period_start, brand, search_query_key);
 CREATE INDEX search_query_market_period ON sqp.search_query_market USING brin (period_start);
 CREATE INDEX search_query_performance_period ON sqp.search_query_performance USING brin (period_start);
@@ -878,6 +896,33 @@ BEGIN
         NEW.rows_staged, NEW.rows_inserted, NEW.rows_updated, NEW.rows_deleted, NEW.rows_unchanged, NEW.rows_quarantined,
         NEW.rows_superseded, NEW.rows_merged, NEW.bytes_billed, NEW.bigquery_job_id, NEW.error,
         NEW.details || jsonb_strip_nulls(jsonb_build_object('phase', NEW.phase, 'epoch', NEW.epoch, 'reason', NEW.reason)));
+    RETURN NULL;
+END $$;
+
+CREATE FUNCTION refresh.audit_webhook()
+    RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path=pg_catalog, pg_temp
+    AS $$
+DECLARE
+    entry refresh.webhook_endpoint := coalesce(NEW, OLD);
+    trail jsonb := refresh.actor() || jsonb_build_object('endpoint_id', entry.endpoint_id, 'url', entry.url);
+BEGIN
+    INSERT INTO refresh.refresh_audit_log (event, error, details)
+    SELECT what, CASE what WHEN 'webhook_disabled' THEN NEW.disabled_reason END, trail || CASE what
+        WHEN 'webhook_changed' THEN jsonb_build_object('changed', (
+            SELECT jsonb_object_agg(now.key, jsonb_build_object('old', before.value, 'new', now.value))
+            FROM jsonb_each(refresh.shown_webhook(NEW)) AS now JOIN jsonb_each(refresh.shown_webhook(OLD)) AS before USING (key)
+            WHERE now.value IS DISTINCT FROM before.value))
+        ELSE '{}' END
+    FROM unnest(ARRAY[
+        CASE TG_OP WHEN 'INSERT' THEN 'webhook_created' WHEN 'DELETE' THEN 'webhook_deleted' END,
+        CASE WHEN TG_OP = 'UPDATE' AND NEW.state <> OLD.state THEN 'webhook_' || NEW.state END,
+        CASE WHEN TG_OP = 'UPDATE' AND NEW.secret <> OLD.secret THEN 'webhook_secret_rotated' END,
+        CASE WHEN TG_OP = 'UPDATE' AND (NEW.sealed_url IS DISTINCT FROM OLD.sealed_url
+            OR refresh.shown_webhook(NEW) <> refresh.shown_webhook(OLD)) THEN 'webhook_changed' END
+    ]) AS what
+    WHERE what IS NOT NULL;
     RETURN NULL;
 END $$;
 
@@ -1330,6 +1375,30 @@ BEGIN
 END $$;
 REVOKE EXECUTE ON FUNCTION refresh.cleanup FROM PUBLIC;
 
+CREATE FUNCTION refresh.cleanup_webhooks(delivery_days integer DEFAULT 30, batch_rows integer DEFAULT 100000, as_of timestamp with time zone DEFAULT now())
+    RETURNS jsonb
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path=pg_catalog, pg_temp
+    AS $$
+DECLARE
+    removed bigint;
+    forgotten bigint;
+BEGIN
+    IF delivery_days < 1 OR batch_rows < 1 THEN
+        RAISE EXCEPTION 'cleanup_webhooks: delivery_days and batch_rows must be at least 1'
+            USING ERRCODE = 'invalid_parameter_value', HINT = 'What is younger than a day is never removed.';
+    END IF;
+    DELETE FROM refresh.webhook_delivery WHERE delivery_id = ANY (ARRAY(
+        SELECT d.delivery_id FROM refresh.webhook_delivery d
+        WHERE d.state <> 'pending' AND d.created_at < as_of - make_interval(days => delivery_days) LIMIT batch_rows));
+    GET DIAGNOSTICS removed = ROW_COUNT;
+    UPDATE refresh.webhook_endpoint SET previous_secret = NULL, previous_secret_until = NULL
+    WHERE previous_secret_until < as_of;
+    GET DIAGNOSTICS forgotten = ROW_COUNT;
+    RETURN jsonb_build_object('webhook_deliveries', removed, 'webhook_secrets', forgotten);
+END $$;
+REVOKE EXECUTE ON FUNCTION refresh.cleanup_webhooks FROM PUBLIC;
+
 CREATE FUNCTION refresh.column_names(relation regclass)
     RETURNS text
     LANGUAGE sql STABLE
@@ -1367,6 +1436,26 @@ CREATE FUNCTION refresh.day_lock()
     RETURNS bigint
     LANGUAGE sql IMMUTABLE
     RETURN hashtextextended('refresh.refresh_day'::text, (0)::bigint);
+
+CREATE FUNCTION refresh.disable_webhook(endpoint uuid, why text)
+    RETURNS boolean
+    LANGUAGE plpgsql
+    SET search_path=pg_catalog, pg_temp
+    AS $$
+BEGIN
+    UPDATE refresh.webhook_endpoint
+    SET state = 'disabled', disabled_reason = why, version = version + 1, updated_at = clock_timestamp()
+    WHERE endpoint_id = endpoint AND state = 'enabled';
+    IF NOT FOUND THEN
+        RETURN false;
+    END IF;
+    -- What is being sent at this moment still ends as its receiver answers.
+    UPDATE refresh.webhook_delivery
+    SET state = 'failed', next_attempt_at = NULL, lease_until = NULL,
+        error = coalesce(error || '; ', '') || 'the endpoint was disabled'
+    WHERE endpoint_id = endpoint AND state = 'pending' AND coalesce(lease_until, '-infinity') <= clock_timestamp();
+    RETURN true;
+END $$;
 
 CREATE FUNCTION refresh.drop_staging(held_since timestamp with time zone)
     RETURNS jsonb
@@ -1485,6 +1574,11 @@ CREATE FUNCTION refresh.is_terminal(status text)
     RETURNS boolean
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN (status = ANY (ARRAY['success'::text, 'no_new_data'::text, 'warning'::text, 'held'::text, 'failed'::text, 'skipped'::text]));
+
+CREATE FUNCTION refresh.is_wanted(wanted_events text[], wanted_tables text[], event_type text, event_table text)
+    RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN (((cardinality(wanted_events) = 0) OR (event_type = ANY (wanted_events))) AND ((cardinality(wanted_tables) = 0) OR (EXISTS (SELECT FROM unnest(is_wanted.wanted_tables) pattern(pattern) WHERE (is_wanted.event_table ~~ replace(replace(replace(replace(pattern.pattern, '\'::text, '\\'::text), '%'::text, '\%'::text), '_'::text, '\_'::text), '*'::text, '%'::text))))));
 
 CREATE FUNCTION refresh.keep_audit_months(audit_months integer, as_of timestamp with time zone)
     RETURNS jsonb
@@ -1717,6 +1811,15 @@ BEGIN
     ON CONFLICT ON CONSTRAINT refresh_dependency_pkey DO UPDATE SET kind = EXCLUDED.kind WHERE d.kind <> EXCLUDED.kind;
 END $$;
 
+CREATE FUNCTION refresh.shown_webhook(entry refresh.webhook_endpoint)
+    RETURNS jsonb
+    LANGUAGE sql IMMUTABLE
+    SET search_path=pg_catalog, pg_temp
+    AS $$
+SELECT jsonb_build_object('url', entry.url, 'kind', entry.kind, 'description', entry.description,
+    'events', entry.events, 'tables', entry.tables)
+$$;
+
 CREATE FUNCTION refresh.unique_keys(relation regclass)
     RETURNS SETOF text[]
     LANGUAGE sql STABLE
@@ -1747,6 +1850,7 @@ CREATE TRIGGER forget_days_deleted AFTER DELETE ON refresh.refresh_task REFERENC
 CREATE TRIGGER forget_days_inserted AFTER INSERT ON refresh.refresh_task REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION refresh.forget_days();
 CREATE TRIGGER forget_days_updated AFTER UPDATE ON refresh.refresh_task REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION refresh.forget_days();
 CREATE TRIGGER guard_task_move BEFORE UPDATE ON refresh.refresh_task FOR EACH ROW EXECUTE FUNCTION refresh.guard_task_move();
+CREATE TRIGGER audit_webhook AFTER INSERT OR DELETE OR UPDATE ON refresh.webhook_endpoint FOR EACH ROW EXECUTE FUNCTION refresh.audit_webhook();
 
 CREATE EVENT TRIGGER refresh_register_commented ON ddl_command_end WHEN TAG IN ('COMMENT') EXECUTE FUNCTION refresh.register_commented();
 
@@ -1754,9 +1858,12 @@ COMMENT ON SCHEMA refresh IS 'Control plane of the BigQuery refresh: registry, r
 COMMENT ON FUNCTION refresh.actor() IS 'Who acts: the setting refresh.actor where a transaction has set it, else the database user.';
 COMMENT ON FUNCTION refresh.add_audit_month(pg_catalog.date) IS 'Gives a month (UTC, its first day) of the audit log its own partition, unless the rest holds rows of it.';
 COMMENT ON FUNCTION refresh.cleanup(integer,integer,integer,integer,integer,integer,integer,timestamp with time zone) IS 'Removes, by age, what is no longer needed, at most batch_rows of a kind; returns counts. Tables in use are left for the next call.';
+COMMENT ON FUNCTION refresh.cleanup_webhooks(integer,integer,timestamp with time zone) IS 'Removes deliveries that ended long ago and secrets whose overlap is over; returns counts.';
 COMMENT ON FUNCTION refresh.column_type(pg_catalog.regclass,pg_catalog.text) IS 'Name of a column''s type, through domains; NULL when there is no such column.';
 COMMENT ON FUNCTION refresh.configuration(refresh.refresh_table_registry) IS 'The part of a registry row that people decide.';
+COMMENT ON FUNCTION refresh.disable_webhook(pg_catalog.uuid,pg_catalog.text) IS 'Disables an endpoint and ends what waits for it; false when it was disabled or is gone.';
 COMMENT ON FUNCTION refresh.empty_audit_rest() IS 'Moves the rows of the default partition of the audit log into partitions of their months.';
+COMMENT ON FUNCTION refresh.is_wanted(pg_catalog.text[],pg_catalog.text[],pg_catalog.text,pg_catalog.text) IS 'Whether an endpoint with these filters gets the event.';
 COMMENT ON TABLE refresh.managed_schema IS 'Schemas whose tables register themselves by a comment that has, at its end, refresh: {…}: options of refresh.register_table as JSON.';
 COMMENT ON TABLE refresh.refresh_audit_log IS 'Something that happened. Insert-only; folding the task events gives refresh_task.';
 COMMENT ON TABLE refresh.refresh_checkpoint IS 'A slice of a task: which scopes, which BigQuery job, how far it was read and staged.';
@@ -1792,8 +1899,17 @@ COMMENT ON TABLE refresh.refresh_task_scope IS 'What the plan found for one scop
 COMMENT ON FUNCTION refresh.register_table(pg_catalog.text,pg_catalog.text,pg_catalog.text,pg_catalog.text,pg_catalog.jsonb,pg_catalog.text[],pg_catalog.text,pg_catalog.text,pg_catalog.text,pg_catalog.text,integer,integer,integer,integer,integer,bigint,pg_catalog.jsonb,pg_catalog.jsonb,pg_catalog.text,pg_catalog.jsonb) IS 'Registers a table, or sets its whole configuration anew. depends_on: {"schema.name": "hard" or "soft"}; NULL leaves the dependencies as they are.';
 COMMENT ON FUNCTION refresh.request_run(pg_catalog.text[],boolean,pg_catalog.text,pg_catalog.text) IS 'Asks for a manual run of the named tables (schema.table), or of all that are enabled. Returns the run id.';
 COMMENT ON FUNCTION refresh.roll_up_days(timestamp with time zone) IS 'Fills refresh_day for whole days from `since` on (NULL: from the first task), and returns the span that it covers.';
+COMMENT ON FUNCTION refresh.shown_webhook(refresh.webhook_endpoint) IS 'The configuration of an endpoint, without its secrets.';
 COMMENT ON FUNCTION refresh.unique_keys(pg_catalog.regclass) IS 'Sorted columns of each unique index that can serve as a key: whole, valid, plain columns.';
+COMMENT ON TABLE refresh.webhook_delivery IS 'One event on its way to one endpoint; event_id is the webhook-id of every attempt.';
+COMMENT ON TABLE refresh.webhook_endpoint IS 'A receiver of events, and which of them it gets.';
+COMMENT ON COLUMN refresh.webhook_endpoint.events IS 'Event types; empty: all.';
+COMMENT ON COLUMN refresh.webhook_endpoint.failing_since IS 'First failed attempt after the last one that succeeded.';
+COMMENT ON COLUMN refresh.webhook_endpoint.paused_until IS 'Until when the receiver asked to be left alone (Retry-After).';
+COMMENT ON COLUMN refresh.webhook_endpoint.sealed_url IS 'The URL, encrypted: Slack''s is a password.';
 COMMENT ON COLUMN refresh.webhook_endpoint.secret IS 'Signing secret, encrypted.';
+COMMENT ON COLUMN refresh.webhook_endpoint.tables IS 'Patterns of schema.name, * for any characters; empty: all.';
+COMMENT ON COLUMN refresh.webhook_endpoint.url IS 'Where events are posted; where sealed_url is set, only what may be shown of it.';
 COMMENT ON SCHEMA refresh_staging IS 'UNLOGGED staging tables, one a task; dropped when the task publishes or expires.';
 COMMENT ON SCHEMA sqp IS 'Amazon Search Query Performance: own ASINs and their markets, by query and report period.';
 COMMENT ON TABLE sqp.asin_brand_map IS 'The brand of an ASIN in a marketplace; a manual entry beats an automatic one.';
