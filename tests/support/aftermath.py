@@ -18,11 +18,18 @@ from tests.support.engine import Engine, emulated_source
 MOST_DELIVERIES = 40
 
 
-def let_time_pass(engine: Engine) -> None:
-    """Every lease and every delay is over."""
-    for table in ("refresh_task", "refresh_checkpoint"):
-        engine.sql(f"UPDATE refresh.{table} SET lease_until = now() - interval '1 s' WHERE lease_until > now()")
-        engine.sql(f"UPDATE refresh.{table} SET not_before = now() WHERE not_before > now()")
+def let_time_pass(engine: Engine, *, minutes: int = 20) -> None:
+    """Move everything that open tasks remember into the past: leases and delays end, messages grow old."""
+    times = {
+        "refresh_task": ("lease_until", "not_before", "owed_at"),
+        "refresh_checkpoint": ("lease_until", "not_before", "finished_at"),
+    }
+    for table, columns in times.items():
+        assignments = ", ".join(f"{column} = {column} - interval '{minutes} minutes'" for column in columns)
+        engine.sql(
+            f"UPDATE refresh.{table} SET {assignments} WHERE (run_id, table_schema, table_name) IN"
+            " (SELECT run_id, table_schema, table_name FROM refresh.refresh_task WHERE status IN ('queued', 'running'))"
+        )
 
 
 def deliver_once(engine: Engine, message: TableMessage) -> bool:

@@ -19,7 +19,12 @@ class Failure:
     """Fails the `at`-th call (from 1), and if `for_good` every later one too; only calls named in `calls`, if given."""
 
     def __init__(
-        self, error: Callable[[], Exception], at: int, *, for_good: bool = False, calls: frozenset[str] = frozenset()
+        self,
+        error: Callable[[], BaseException],
+        at: int,
+        *,
+        for_good: bool = False,
+        calls: frozenset[str] = frozenset(),
     ) -> None:
         self._error = error
         self._at = at

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
@@ -33,18 +33,16 @@ class RecordedSource:
     def __init__(self, source: Source) -> None:
         self._source = source
         self._answers: dict[Any, Any] = {}
-        self.jobs: defaultdict[str, int] = defaultdict(int)
-        """How often each job id was run or met again."""
 
-    def now(self) -> Any:
-        return self._source.now()
+    def now(self) -> datetime:
+        moment: datetime = self._once("now", self._source.now)
+        return moment
 
     def describe(self, reference: str) -> SourceTable:
         described: SourceTable = self._once(("describe", reference), lambda: self._source.describe(reference))
         return described
 
     def run(self, job: QueryJob, *, timeout: float) -> JobResult:
-        self.jobs[job.job_id] += 1
         question = ("run", job.sql, repr(job.parameters))
         result: JobResult = self._once(question, lambda: self._source.run(job, timeout=timeout))
         return replace(result, job_id=job.job_id)
@@ -77,7 +75,7 @@ class Rehearsal:
 
     def __init__(self, engine: Engine, **registration: Any) -> None:
         self.engine = engine
-        self.orders = Orders(engine, slice_target_rows=8, **registration)
+        self.orders = Orders(engine, **({"slice_target_rows": 8} | registration))
         self.orders.days(1, 4)
         assert self.orders.refresh()["status"] == "success"
         engine.sql("CREATE SCHEMA saved")
@@ -87,12 +85,16 @@ class Rehearsal:
         self.orders.change()
         self.orders.days(5, 5)
         engine.bigquery("DELETE FROM `{d}.orders` WHERE day = DATE '2025-01-04'")
-        self._snapshot = engine.source.now()
         self.expected = self.orders.source()
         engine.source = RecordedSource(engine.source)
 
     def start(self) -> TableMessage:
         """The table as it was before the change, and a new task to bring it up to date."""
+        self.rewind()
+        return self.engine.task("public.orders")
+
+    def rewind(self) -> None:
+        """Make the table what it was before the change."""
         sql = self.engine.sql
         sql("DELETE FROM public.orders")
         sql("INSERT INTO public.orders SELECT * FROM saved.orders")
@@ -102,7 +104,6 @@ class Rehearsal:
             "UPDATE refresh.refresh_table_registry r SET scanned_snapshot_at = s.scanned_snapshot_at"
             " FROM saved.registry s WHERE (r.table_schema, r.table_name) = (s.table_schema, s.table_name)"
         )
-        return self.engine.task("public.orders", snapshot_at=self._snapshot)
 
     def deliver(
         self,
