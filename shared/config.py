@@ -9,6 +9,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.domain.errors import ConfigurationError
+from shared.domain.webhook_url import LoopbackReceivers
 
 
 class Settings(BaseSettings):
@@ -48,8 +49,12 @@ class Settings(BaseSettings):
     """Statement timeout of a publish; it starts only when this much of the budget is left."""
     refresh_lease_seconds: float = Field(default=90.0, ge=1.0, le=600.0)
     """How long a claim lasts without being renewed; renewed at a third of it."""
-    refresh_chunk_rows: int = Field(default=100_000, ge=1, le=1_000_000)
+    refresh_chunk_rows: int = Field(default=50_000, ge=1, le=1_000_000)
     """Rows that are staged, and checkpointed, in one transaction."""
+    webhook_secret_key: SecretStr | None = None
+    """Base64 of 32 random bytes that secrets of webhooks are encrypted with; several with commas, the newest first."""
+    refresh_webhook_allow_loopback: str | None = None
+    """Receivers on this machine that webhooks may go to, such as 127.0.0.1:8080; only with a Pub/Sub emulator."""
     refresh_log_format: Literal["json", "console"] = "json"
     """json: one line an event, in Cloud Logging's fields. console: for people."""
     refresh_usd_per_tib: float = Field(default=6.25, ge=0.0, le=1000.0)
@@ -100,6 +105,18 @@ class Settings(BaseSettings):
         if (self.push_audience is None) != (self.push_service_account is None):
             raise ValueError("PUSH_AUDIENCE and PUSH_SERVICE_ACCOUNT must both be set, or neither")
         return self
+
+    @model_validator(mode="after")
+    def _loopback_only_locally(self) -> Self:
+        if self.refresh_webhook_allow_loopback and not self.pubsub_emulator_host:
+            raise ValueError("REFRESH_WEBHOOK_ALLOW_LOOPBACK is for local stacks and tests only; unset it")
+        LoopbackReceivers.parse(self.refresh_webhook_allow_loopback or "")
+        return self
+
+    @property
+    def loopback_receivers(self) -> LoopbackReceivers:
+        """What REFRESH_WEBHOOK_ALLOW_LOOPBACK allows."""
+        return LoopbackReceivers.parse(self.refresh_webhook_allow_loopback or "")
 
     @property
     def zone(self) -> ZoneInfo:

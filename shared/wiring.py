@@ -12,6 +12,7 @@ from shared.adapters.clock import SystemClock
 from shared.adapters.shutdown import GunicornShutdown
 from shared.adapters.steps import LoggedSteps
 from shared.config import Settings, read_settings
+from shared.domain.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from flask import Request
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
     from shared.messaging.endpoint import Answer
     from shared.ports import Source, Store
     from shared.refresh.runtime import Runtime
+    from shared.webhooks.by_hand import DeliveriesByHand
+    from shared.webhooks.endpoints import Endpoints
+    from shared.webhooks.notifier import Notifier
+    from shared.webhooks.sealing import EndpointSecrets
 
 
 @cache
@@ -180,3 +185,52 @@ def serve_view(request: Request, *, function: str) -> Answer:
         bus=bus(),
         handle=lambda delivery: handle_view(runtime(), bus(), delivery, function=function),
     )
+
+
+@cache
+def endpoint_secrets() -> EndpointSecrets:
+    """The key of the webhooks' secrets. ConfigurationError when it is not set."""
+    from shared.adapters.secretbox import AesSecretBox
+    from shared.webhooks.sealing import EndpointSecrets
+
+    key = settings().webhook_secret_key
+    if key is None:
+        raise ConfigurationError(
+            "wrong settings: WEBHOOK_SECRET_KEY: is needed to send and keep webhooks (openssl rand -base64 32)"
+        )
+    return EndpointSecrets(box=AesSecretBox(key.get_secret_value()))
+
+
+@cache
+def notifier() -> Notifier:
+    """What the notifier works with; one for the process, since its dispatcher is."""
+    from shared.adapters.egress import Egress
+    from shared.adapters.webhook import HttpWebhookSender
+    from shared.webhooks.dispatcher import Dispatcher, DispatchLimits
+    from shared.webhooks.notifier import Notifier
+    from shared.webhooks.sending import Sending
+
+    clock = SystemClock()
+    sender = HttpWebhookSender(Egress(loopback=settings().loopback_receivers))
+    dispatcher = Dispatcher(
+        store=store(),
+        sending=Sending(store=store(), sender=sender, secrets=endpoint_secrets(), clock=clock),
+        clock=clock,
+        shutdown=GunicornShutdown(),
+        limits=DispatchLimits(),
+    )
+    return Notifier(store=store(), bus=bus(), dispatcher=dispatcher)
+
+
+def webhook_endpoints() -> Endpoints:
+    """Webhook endpoints as operators keep them."""
+    from shared.webhooks.endpoints import Endpoints
+
+    return Endpoints(store=store(), secrets=endpoint_secrets(), loopback=settings().loopback_receivers)
+
+
+def webhook_deliveries() -> DeliveriesByHand:
+    """Webhook deliveries as operators see to them."""
+    from shared.webhooks.by_hand import DeliveriesByHand
+
+    return DeliveriesByHand(store=store())

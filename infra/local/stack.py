@@ -22,6 +22,7 @@ from infra.local.sample_data import load_sample
 from infra.local.scheduler import Scheduler, schedule_from
 from infra.migrations.files import MigrationError
 from infra.migrations.run import migrate
+from shared.adapters.secretbox import new_key
 
 PROJECT = "demo-refresh"
 ROOT = Path(__file__).parents[2]
@@ -132,7 +133,7 @@ class Stack:
 
     def _launch_functions(self) -> Functions:
         names = present(self._root) if self._with_functions else ()
-        env = {**self._surroundings(), **self.env}
+        env = {**self._surroundings(), **self.env, "WEBHOOK_SECRET_KEY": self._webhook_secret_key()}
         made = [
             Function(name, root=self._root, env=env, log=self.logs / f"function-{name}.log", run_dir=self._temporary)
             for name in names
@@ -142,6 +143,14 @@ class Stack:
         self._parts.callback(functions.stop)
         functions.launch()
         return functions
+
+    def _webhook_secret_key(self) -> str:
+        """Kept with the data that it opens."""
+        file = self.data_dir / "webhook-secret.key"
+        if not file.exists():
+            file.touch(mode=0o600)
+            file.write_text(new_key())
+        return file.read_text()
 
     def _load_sample(self) -> None:
         with self.bigquery.client() as client:

@@ -31,7 +31,7 @@ class DeliveriesByHand:
             _owed_by_hand(session, endpoint_id, "webhook_tested", {"delivery_id": str(delivery_id)})
         return delivery_id
 
-    def deliveries(
+    def page(
         self,
         endpoint_id: UUID,
         *,
@@ -51,13 +51,21 @@ class DeliveriesByHand:
             )
         return [delivery_of(row) for row in rows]
 
+    def read(self, endpoint_id: UUID, delivery_id: UUID) -> DeliveryRecord:
+        """One delivery. UnknownWebhook when the endpoint has none such."""
+        with self.store.transaction() as session:
+            rows = session.run(statement("read_delivery"), endpoint_id=endpoint_id, delivery_id=delivery_id)
+        if not rows:
+            raise UnknownWebhook(f"endpoint {endpoint_id} has no delivery {delivery_id}")
+        return delivery_of(rows[0])
+
     def redeliver(self, endpoint_id: UUID, delivery_id: UUID, *, actor: str) -> None:
         """Owe a delivery again, with the same id. UnknownWebhook; WebhookConflict: disabled, or under way just now."""
         with acting(self.store, actor) as session:
             _lock_enabled(session, endpoint_id)
             which = {"endpoint_id": endpoint_id, "delivery_id": delivery_id}
             if not session.run(statement("redeliver"), **which):
-                if session.run(statement("delivery_exists"), **which):
+                if session.run(statement("read_delivery"), **which):
                     raise WebhookConflict("the delivery is being sent at this moment; look at it again in a minute")
                 raise UnknownWebhook(f"endpoint {endpoint_id} has no delivery {delivery_id}")
             _owed_by_hand(session, endpoint_id, "webhook_redelivered", {"delivery_id": str(delivery_id)})

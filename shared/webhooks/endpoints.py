@@ -98,11 +98,14 @@ class Endpoints:
             _set_state(session, endpoint_id, change.state)
             return read_endpoint(session, endpoint_id, lock=True)
 
-    def delete(self, endpoint_id: UUID, *, actor: str, version: int | None = None) -> None:
-        """Remove it with its deliveries. UnknownWebhook; WebhookChanged when `version` is no longer its."""
+    def delete(self, endpoint_id: UUID, *, actor: str, version: int | None = None) -> Endpoint:
+        """Remove it with its deliveries, and return what it was. UnknownWebhook; WebhookChanged when `version` is no
+        longer its."""
         with acting(self.store, actor) as session:
-            check_version(read_endpoint(session, endpoint_id, lock=True), version)
+            endpoint = read_endpoint(session, endpoint_id, lock=True)
+            check_version(endpoint, version)
             session.run(statement("delete_webhook"), endpoint_id=endpoint_id)
+        return endpoint
 
     def rotate_secret(
         self, endpoint_id: UUID, *, actor: str, overlap_hours: float = 24.0

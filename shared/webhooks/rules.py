@@ -25,6 +25,7 @@ class WebhookRefused(RefreshError):
     def __init__(self, field: str, message: str) -> None:
         super().__init__(f"{field}: {message}")
         self.field = field
+        self.problem = message
 
 
 class WebhookConflict(RefreshError):

@@ -48,7 +48,7 @@ class WebhookDraft(Body):
     )
     description: _Description = ""
     events: _Events | None = Field(default=None, description="Absent: all; for slack those of trouble and of its end.")
-    tables: _Tables = []
+    tables: _Tables = Field(default_factory=list)
 
 
 class WebhookChange(Body):
