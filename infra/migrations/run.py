@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pg8000.native
 from pg8000.exceptions import DatabaseError, InterfaceError
 
 from infra.migrations.files import FOLDER, MigrationError, MigrationFile, Statement, pending, read_files
-from shared.adapters.postgres import connection_arguments
+from shared.adapters.postgres import Connect, connection_arguments
 
 OLDEST_SERVER = 15
 """UNIQUE NULLS NOT DISTINCT is known from PostgreSQL 15 on."""
@@ -27,15 +28,17 @@ COMMENT ON TABLE refresh_migrations.applied IS 'Migration files that were applie
 """
 
 
-def migrate(database_url: str, *, folder: Path = FOLDER) -> list[str]:
+def migrate(database: str | Connect, *, folder: Path = FOLDER) -> list[str]:
     """Apply what is not applied yet, and return the names of the files, in order; [] when there is nothing to do.
+
+    `database`: an address, or what opens a connection.
 
     A second runner waits for the first. A file that fails is rolled back wholly, and those before it stay. Raises
     MigrationError, which names file and line, for a server too old, for applied files that were changed, and for
     statements that the server refuses; ConfigurationError for an address that is none.
     """
     files = read_files(folder)
-    with _connect(database_url) as connection:
+    with _connect(database) as connection:
         _check_server(connection)
         connection.run(f"SELECT pg_advisory_lock({_ADVISORY_LOCK})")
         _make_history(connection)
@@ -45,10 +48,10 @@ def migrate(database_url: str, *, folder: Path = FOLDER) -> list[str]:
         return [file.name for file in waiting]
 
 
-def status(database_url: str, *, folder: Path = FOLDER) -> tuple[list[str], list[str]]:
+def status(database: str | Connect, *, folder: Path = FOLDER) -> tuple[list[str], list[str]]:
     """Names of the files that are applied, and of those that wait. Changes nothing."""
     files = read_files(folder)
-    with _connect(database_url) as connection:
+    with _connect(database) as connection:
         _check_server(connection)
         known = connection.run("SELECT to_regclass('refresh_migrations.applied') IS NOT NULL")[0][0]
         applied = _applied(connection) if known else {}
@@ -56,11 +59,15 @@ def status(database_url: str, *, folder: Path = FOLDER) -> tuple[list[str], list
 
 
 @contextmanager
-def _connect(database_url: str) -> Iterator[pg8000.native.Connection]:
-    arguments = connection_arguments(database_url)
-    where = f"{arguments['host']}:{arguments['port']}/{arguments['database']}"
+def _connect(database: str | Connect) -> Iterator[pg8000.native.Connection]:
+    if isinstance(database, str):
+        arguments = connection_arguments(database)
+        where = f"{arguments['host']}:{arguments['port']}/{arguments['database']}"
+        database = partial(pg8000.native.Connection, **arguments, application_name="refresh migrations")
+    else:
+        where = "the database"
     try:
-        connection = pg8000.native.Connection(**arguments, application_name="refresh migrations")
+        connection = database()
     except (InterfaceError, DatabaseError, OSError) as error:
         raise MigrationError(f"cannot connect to {where}: {_message(error)}") from error
     connection._usock.settimeout(None)

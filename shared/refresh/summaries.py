@@ -9,7 +9,6 @@ import structlog
 
 from shared.domain.errors import PermanentError
 from shared.domain.messages import TableMessage
-from shared.domain.quoting import postgres_identifier
 from shared.domain.states import Phase, TaskStatus
 from shared.ports import Row, Session
 from shared.refresh.claim import TaskClaim, claim_task, task_parameters
@@ -86,14 +85,12 @@ class ViewRefresh:
 
     def _refresh_view(self, session: Session) -> int:
         table = self._message.table
-        name = f"{postgres_identifier(table.schema)}.{postgres_identifier(table.name)}"
         if not session.run(statement("view_is_populated"), schema=table.schema, name=table.name):
             raise PermanentError(
                 f"{table} is not a populated materialized view: REFRESH MATERIALIZED VIEW {table} once by hand",
                 reason="invalid_registration",
             )
-        session.run(f"REFRESH MATERIALIZED VIEW CONCURRENTLY {name}")
-        return int(session.run(f"SELECT count(*) AS rows FROM {name}")[0]["rows"])
+        return int(session.run(statement("refresh_view"), schema=table.schema, name=table.name)[0]["rows"])
 
     def _finish(
         self, session: Session, key: dict[str, object], task: Row, status: TaskStatus, versions: dict[str, int]
