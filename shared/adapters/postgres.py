@@ -212,8 +212,12 @@ def _sorted_error(error: DatabaseError) -> RefreshError:
 
 
 def _watch(connection: socket.socket) -> None:
-    """A statement may take as long as its timeout says, but a server that is gone is noticed within a minute."""
+    """A statement may take as long as its timeout says, but a server that is gone is noticed within a minute.
+
+    Nothing waits to be sent together with what comes next: each COPY would take 40 ms longer.
+    """
     connection.settimeout(None)
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     for option, seconds in (("TCP_KEEPIDLE", 30), ("TCP_KEEPINTVL", 10), ("TCP_KEEPCNT", 3)):
         if hasattr(socket, option):
             connection.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), seconds)

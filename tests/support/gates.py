@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from threading import Event, Thread
+from collections.abc import Collection
+from threading import Event, Semaphore, Thread
 
 from shared.domain.messages import TableMessage
 from tests.support.engine import Engine
@@ -106,3 +107,54 @@ def cut_off_open_transactions(engine: Engine) -> None:
     )
     engine.sql(f"SELECT pg_terminate_backend(pid) {idle}")
     wait_for(lambda: not engine.sql(f"SELECT pid {idle}"), "the end of the connections that were cut off")
+
+
+class Stepper(Thread):
+    """A worker that goes on only when it is told to, from one of the named steps to the next."""
+
+    def __init__(self, engine: Engine, message: TableMessage, stops: Collection[str]) -> None:
+        super().__init__(daemon=True)
+        self.at: str | None = "start"
+        """The step that it stands at; None: it has finished."""
+        self.error: BaseException | None = None
+        self._engine = engine
+        self._message = message
+        self._stops = stops
+        self._go = Semaphore(0)
+        self._stands = Semaphore(0)
+        self.start()
+
+    def reached(self, step: str) -> None:
+        if step in self._stops:
+            self._stop_at(step)
+
+    def run(self) -> None:
+        self._go.acquire()
+        self._engine.steps = self  # type: ignore[assignment]
+        try:
+            self._engine.deliver(self._message)
+        except BaseException as error:
+            self.error = error
+        self.at = None
+        self._stands.release()
+
+    def advance(self) -> None:
+        """Let it go on, and wait until it stands at the next step, or has finished."""
+        self.begin_to_advance()
+        self.wait_until_it_stands()
+
+    def begin_to_advance(self) -> None:
+        """Let it go on."""
+        assert self.at is not None, "the worker has finished"
+        self._go.release()
+
+    def wait_until_it_stands(self) -> None:
+        """Wait for the end of what `begin_to_advance` began. Raises what escaped from the worker."""
+        assert self._stands.acquire(timeout=_PATIENCE_SECONDS), f"a worker hangs after {self.at}"
+        if self.error is not None:
+            raise self.error
+
+    def _stop_at(self, step: str) -> None:
+        self.at = step
+        self._stands.release()
+        assert self._go.acquire(timeout=_PATIENCE_SECONDS), f"nobody lets a worker go on from {step}"
