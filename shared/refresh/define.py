@@ -31,7 +31,10 @@ def define(runtime: Runtime, table: TableName, datasets: Datasets) -> Definition
         raise InvalidRegistration(f"{table} is not registered: add it to refresh.refresh_table_registry")
     if not targets:
         raise InvalidRegistration(f"{table} does not exist in Postgres: create it, or remove its registration")
-    source = runtime.source.describe(rows[0]["source"])
+    try:
+        source = runtime.source.describe(rows[0]["source"])
+    except InvalidRegistration as error:
+        raise InvalidRegistration(f"{table}: {error}") from error
     definition = fit(table, rows[0], source, targets, datasets)
     if definition.key and frozenset(definition.key) not in unique_keys:
         columns = ", ".join(definition.key)
