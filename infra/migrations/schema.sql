@@ -158,6 +158,15 @@ CREATE TABLE refresh.refresh_heartbeat (
     CONSTRAINT refresh_heartbeat_name_check CHECK ((name = ANY (ARRAY['sweep'::text, 'cleanup'::text])))
 );
 
+CREATE TABLE refresh.refresh_input_version (
+    table_schema text NOT NULL,
+    table_name text NOT NULL,
+    version bigint NOT NULL DEFAULT 1,
+    changed_by_transaction xid8 NOT NULL,
+    changed_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+    CONSTRAINT refresh_input_version_pkey PRIMARY KEY (table_schema, table_name)
+);
+
 CREATE TABLE refresh.refresh_outbox (
     outbox_id bigint NOT NULL GENERATED ALWAYS AS IDENTITY,
     topic text NOT NULL,
@@ -605,7 +614,418 @@ END),
     CONSTRAINT search_query_performance_total_two_day_shipping_purchase__check CHECK ((total_two_day_shipping_purchase_count >= 0))
 );
 
+CREATE TABLE sqp.stale_alert (
+    client_id text NOT NULL,
+    marketplace_id text NOT NULL,
+    report_period text NOT NULL,
+    period_start date NOT NULL,
+    alerted_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+    CONSTRAINT stale_alert_pkey PRIMARY KEY (client_id, marketplace_id, report_period, period_start)
+);
+
 CREATE TABLE refresh.refresh_audit_log_rest PARTITION OF refresh.refresh_audit_log DEFAULT;
+
+CREATE VIEW sqp.asin_brand_import (
+    client_id text,
+    marketplace_id text,
+    asin text,
+    brand text
+) AS
+     SELECT client_id, marketplace_id, asin::text AS asin, brand FROM asin_brand_map map JOIN brands brands USING client_id, brand_id WHERE origin = 'manual'::text;
+
+CREATE MATERIALIZED VIEW sqp.asin_period_summary (
+    client_id text,
+    marketplace_id text,
+    report_period text,
+    period_start date,
+    period_end date,
+    asin character varying(10),
+    parent_asin character varying(10),
+    title text,
+    brand text,
+    n_queries bigint,
+    asin_impression_count bigint,
+    asin_click_count bigint,
+    asin_cart_add_count bigint,
+    asin_purchase_count bigint,
+    search_query_volume bigint,
+    total_query_impression_count bigint,
+    total_click_count bigint,
+    total_cart_add_count bigint,
+    total_purchase_count bigint,
+    impression_share numeric,
+    click_share numeric,
+    cart_add_share numeric,
+    purchase_share numeric,
+    click_through_rate numeric,
+    cart_add_rate numeric,
+    purchase_rate numeric,
+    cart_to_purchase_rate numeric,
+    market_click_through_rate numeric,
+    market_cart_add_rate numeric,
+    market_purchase_rate numeric,
+    market_cart_to_purchase_rate numeric
+) AS
+     SELECT client_id, marketplace_id, report_period, period_start, period_end, asin, parent_asin, title, COALESCEbrand, 'unmapped'::text AS brand, n_queries, asin_impression_count, asin_click_count, asin_cart_add_count, asin_purchase_count, search_query_volume, total_query_impression_count, total_click_count, total_cart_add_count, total_purchase_count, impression_share, click_share, cart_add_share, purchase_share, click_through_rate, cart_add_rate, purchase_rate, cart_to_purchase_rate, market_click_through_rate, market_cart_add_rate, market_purchase_rate, market_cart_to_purchase_rate FROM SELECT client_id, marketplace_id, report_period, period_start, asin, maxperiod_end AS period_end, count* AS n_queries, sumasin_impression_count::bigint AS asin_impression_count, sumasin_click_count::bigint AS asin_click_count, sumasin_cart_add_count::bigint AS asin_cart_add_count, sumasin_purchase_count::bigint AS asin_purchase_count, sumsearch_query_volume::bigint AS search_query_volume, sumtotal_query_impression_count::bigint AS total_query_impression_count, sumtotal_click_count::bigint AS total_click_count, sumtotal_cart_add_count::bigint AS total_cart_add_count, sumtotal_purchase_count::bigint AS total_purchase_count FROM search_query_performance performance LEFT JOIN search_query_market market USING client_id, marketplace_id, report_period, period_start, search_query_key GROUP BY client_id, marketplace_id, report_period, period_start, asin own LEFT JOIN SELECT client_id, marketplace_id, report_period, period_start, asin, parent_asin, title FROM asin_performance_data described USING client_id, marketplace_id, report_period, period_start, asin LEFT JOIN brand_of_asin USING client_id, marketplace_id, asin CROSS JOIN LATERAL ratiosasin_impression_count, asin_click_count, asin_cart_add_count, asin_purchase_count, total_query_impression_count, total_click_count, total_cart_add_count, total_purchase_count ratioimpression_share, click_share, cart_add_share, purchase_share, click_through_rate, cart_add_rate, purchase_rate, cart_to_purchase_rate, market_click_through_rate, market_cart_add_rate, market_purchase_rate, market_cart_to_purchase_rate;
+
+CREATE VIEW sqp.brand_dashboard_freshness (
+    client_id text,
+    marketplace_id text,
+    report_period text,
+    last_period_start date,
+    last_period_end date,
+    data_age_days integer,
+    next_period_end date,
+    next_expected_on date,
+    data_status text,
+    n_missing_periods bigint,
+    missing_periods date[],
+    job_last_success_at timestamp with time zone,
+    job_last_status text,
+    job_status text,
+    summaries_refreshed_at timestamp with time zone
+) AS
+     SELECT client_id, marketplace_id, report_period, last_period_start, last_period_end, data_age_days, next_period_end, next_expected_on, data_status, n_missing_periods, missing_periods, job_last_success_at, job_last_status, job_status, summaries_refreshed_at FROM freshnessnow freshnessclient_id, marketplace_id, report_period, last_period_start, last_period_end, data_age_days, next_period_end, next_expected_on, data_status, n_missing_periods, missing_periods, job_last_success_at, job_last_status, job_status, summaries_refreshed_at;
+
+CREATE VIEW sqp.brand_dashboard_kpis (
+    client_id text,
+    marketplace_id text,
+    report_period text,
+    period_start date,
+    period_end date,
+    brand text,
+    n_queries bigint,
+    asin_impression_count bigint,
+    asin_click_count bigint,
+    asin_cart_add_count bigint,
+    asin_purchase_count bigint,
+    search_query_volume bigint,
+    total_query_impression_count bigint,
+    total_click_count bigint,
+    total_cart_add_count bigint,
+    total_purchase_count bigint,
+    impression_share numeric,
+    click_share numeric,
+    cart_add_share numeric,
+    purchase_share numeric,
+    click_through_rate numeric,
+    cart_add_rate numeric,
+    purchase_rate numeric,
+    cart_to_purchase_rate numeric,
+    market_click_through_rate numeric,
+    market_cart_add_rate numeric,
+    market_purchase_rate numeric,
+    market_cart_to_purchase_rate numeric,
+    is_latest boolean,
+    previous_period_start date,
+    asin_impression_count_change numeric,
+    asin_click_count_change numeric,
+    asin_cart_add_count_change numeric,
+    asin_purchase_count_change numeric,
+    search_query_volume_change numeric,
+    total_query_impression_count_change numeric,
+    total_click_count_change numeric,
+    total_cart_add_count_change numeric,
+    total_purchase_count_change numeric,
+    impression_share_gap_pp numeric,
+    click_share_gap_pp numeric,
+    cart_add_share_gap_pp numeric,
+    purchase_share_gap_pp numeric,
+    year_before_period_start date,
+    asin_impression_count_year_change numeric,
+    asin_click_count_year_change numeric,
+    asin_cart_add_count_year_change numeric,
+    asin_purchase_count_year_change numeric,
+    search_query_volume_year_change numeric,
+    total_query_impression_count_year_change numeric,
+    total_click_count_year_change numeric,
+    total_cart_add_count_year_change numeric,
+    total_purchase_count_year_change numeric,
+    impression_share_year_gap_pp numeric,
+    click_share_year_gap_pp numeric,
+    cart_add_share_year_gap_pp numeric,
+    purchase_share_year_gap_pp numeric
+) AS
+     SELECT client_id, marketplace_id, report_period, period_start, period_end, brand, n_queries, asin_impression_count, asin_click_count, asin_cart_add_count, asin_purchase_count, search_query_volume, total_query_impression_count, total_click_count, total_cart_add_count, total_purchase_count, impression_share, click_share, cart_add_share, purchase_share, click_through_rate, cart_add_rate, purchase_rate, cart_to_purchase_rate, market_click_through_rate, market_cart_add_rate, market_purchase_rate, market_cart_to_purchase_rate, row_number OVER PARTITION BY client_id, marketplace_id, report_period, brand ORDER BY period_start DESC = 1 AS is_latest, previous_startreport_period, period_start AS previous_period_start, asin_impression_count::numeric / NULLIFasin_impression_count, 0::numeric - 1::numeric AS asin_impression_count_change, asin_click_count::numeric / NULLIFasin_click_count, 0::numeric - 1::numeric AS asin_click_count_change, asin_cart_add_count::numeric / NULLIFasin_cart_add_count, 0::numeric - 1::numeric AS asin_cart_add_count_change, asin_purchase_count::numeric / NULLIFasin_purchase_count, 0::numeric - 1::numeric AS asin_purchase_count_change, search_query_volume::numeric / NULLIFsearch_query_volume, 0::numeric - 1::numeric AS search_query_volume_change, total_query_impression_count::numeric / NULLIFtotal_query_impression_count, 0::numeric - 1::numeric AS total_query_impression_count_change, total_click_count::numeric / NULLIFtotal_click_count, 0::numeric - 1::numeric AS total_click_count_change, total_cart_add_count::numeric / NULLIFtotal_cart_add_count, 0::numeric - 1::numeric AS total_cart_add_count_change, total_purchase_count::numeric / NULLIFtotal_purchase_count, 0::numeric - 1::numeric AS total_purchase_count_change, 100::numeric * impression_share - impression_share AS impression_share_gap_pp, 100::numeric * click_share - click_share AS click_share_gap_pp, 100::numeric * cart_add_share - cart_add_share AS cart_add_share_gap_pp, 100::numeric * purchase_share - purchase_share AS purchase_share_gap_pp, year_beforereport_period, period_start AS year_before_period_start, asin_impression_count::numeric / NULLIFasin_impression_count, 0::numeric - 1::numeric AS asin_impression_count_year_change, asin_click_count::numeric / NULLIFasin_click_count, 0::numeric - 1::numeric AS asin_click_count_year_change, asin_cart_add_count::numeric / NULLIFasin_cart_add_count, 0::numeric - 1::numeric AS asin_cart_add_count_year_change, asin_purchase_count::numeric / NULLIFasin_purchase_count, 0::numeric - 1::numeric AS asin_purchase_count_year_change, search_query_volume::numeric / NULLIFsearch_query_volume, 0::numeric - 1::numeric AS search_query_volume_year_change, total_query_impression_count::numeric / NULLIFtotal_query_impression_count, 0::numeric - 1::numeric AS total_query_impression_count_year_change, total_click_count::numeric / NULLIFtotal_click_count, 0::numeric - 1::numeric AS total_click_count_year_change, total_cart_add_count::numeric / NULLIFtotal_cart_add_count, 0::numeric - 1::numeric AS total_cart_add_count_year_change, total_purchase_count::numeric / NULLIFtotal_purchase_count, 0::numeric - 1::numeric AS total_purchase_count_year_change, 100::numeric * impression_share - impression_share AS impression_share_year_gap_pp, 100::numeric * click_share - click_share AS click_share_year_gap_pp, 100::numeric * cart_add_share - cart_add_share AS cart_add_share_year_gap_pp, 100::numeric * purchase_share - purchase_share AS purchase_share_year_gap_pp FROM brand_period_summary now LEFT JOIN brand_period_summary before ON client_id = client_id AND marketplace_id = marketplace_id AND report_period = report_period AND brand = brand AND period_start = previous_startreport_period, period_start LEFT JOIN brand_period_summary year ON client_id = client_id AND marketplace_id = marketplace_id AND report_period = report_period AND brand = brand AND period_start = year_beforereport_period, period_start;
+
+CREATE VIEW sqp.brand_dashboard_products (
+    client_id text,
+    marketplace_id text,
+    report_period text,
+    period_start date,
+    period_end date,
+    asin character varying(10),
+    parent_asin character varying(10),
+    title text,
+    brand text,
+    n_queries bigint,
+    asin_impression_count bigint,
+    asin_click_count bigint,
+    asin_cart_add_count bigint,
+    asin_purchase_count bigint,
+    search_query_volume bigint,
+    total_query_impression_count bigint,
+    total_click_count bigint,
+    total_cart_add_count bigint,
+    total_purchase_count bigint,
+    impression_share numeric,
+    click_share numeric,
+    cart_add_share numeric,
+    purchase_share numeric,
+    click_through_rate numeric,
+    cart_add_rate numeric,
+    purchase_rate numeric,
+    cart_to_purchase_rate numeric,
+    market_click_through_rate numeric,
+    market_cart_add_rate numeric,
+    market_purchase_rate numeric,
+    market_cart_to_purchase_rate numeric,
+    asin_impression_count_change numeric,
+    asin_click_count_change numeric,
+    asin_cart_add_count_change numeric,
+    asin_purchase_count_change numeric,
+    impression_share_gap_pp numeric,
+    click_share_gap_pp numeric,
+    cart_add_share_gap_pp numeric,
+    purchase_share_gap_pp numeric
+) AS
+     SELECT client_id, marketplace_id, report_period, period_start, period_end, asin, parent_asin, title, brand, n_queries, asin_impression_count, asin_click_count, asin_cart_add_count, asin_purchase_count, search_query_volume, total_query_impression_count, total_click_count, total_cart_add_count, total_purchase_count, impression_share, click_share, cart_add_share, purchase_share, click_through_rate, cart_add_rate, purchase_rate, cart_to_purchase_rate, market_click_through_rate, market_cart_add_rate, market_purchase_rate, market_cart_to_purchase_rate, asin_impression_count::numeric / NULLIFasin_impression_count, 0::numeric - 1::numeric AS asin_impression_count_change, asin_click_count::numeric / NULLIFasin_click_count, 0::numeric - 1::numeric AS asin_click_count_change, asin_cart_add_count::numeric / NULLIFasin_cart_add_count, 0::numeric - 1::numeric AS asin_cart_add_count_change, asin_purchase_count::numeric / NULLIFasin_purchase_count, 0::numeric - 1::numeric AS asin_purchase_count_change, 100::numeric * impression_share - impression_share AS impression_share_gap_pp, 100::numeric * click_share - click_share AS click_share_gap_pp, 100::numeric * cart_add_share - cart_add_share AS cart_add_share_gap_pp, 100::numeric * purchase_share - purchase_share AS purchase_share_gap_pp FROM asin_period_summary now LEFT JOIN asin_period_summary before ON client_id = client_id AND marketplace_id = marketplace_id AND report_period = report_period AND asin::text = asin::text AND period_start = previous_startreport_period, period_start;
+
+CREATE VIEW sqp.brand_dashboard_queries (
+    client_id text,
+    marketplace_id text,
+    report_period text,
+    period_start date,
+    period_end date,
+    brand text,
+    search_query_key text,
+    search_query text,
+    n_own_asins bigint,
+    asin_impression_count bigint,
+    asin_click_count bigint,
+    asin_cart_add_count bigint,
+    asin_purchase_count bigint,
+    search_query_volume bigint,
+    total_query_impression_count bigint,
+    total_click_count bigint,
+    total_cart_add_count bigint,
+    total_purchase_count bigint,
+    impression_share numeric,
+    click_share numeric,
+    cart_add_share numeric,
+    purchase_share numeric,
+    click_through_rate numeric,
+    cart_add_rate numeric,
+    purchase_rate numeric,
+    cart_to_purchase_rate numeric,
+    market_click_through_rate numeric,
+    market_cart_add_rate numeric,
+    market_purchase_rate numeric,
+    market_cart_to_purchase_rate numeric,
+    class text,
+    click_through_rate_index numeric,
+    purchase_rate_index numeric,
+    click_share_gap_pp numeric,
+    purchase_share_gap_pp numeric,
+    lost_purchases_headroom numeric,
+    lost_purchases_gap numeric,
+    lost_purchases_rest numeric,
+    lost_purchases_visibility numeric
+) AS
+     SELECT client_id, marketplace_id, report_period, period_start, period_end, brand, search_query_key, search_query, n_own_asins, asin_impression_count, asin_click_count, asin_cart_add_count, asin_purchase_count, search_query_volume, total_query_impression_count, total_click_count, total_cart_add_count, total_purchase_count, impression_share, click_share, cart_add_share, purchase_share, click_through_rate, cart_add_rate, purchase_rate, cart_to_purchase_rate, market_click_through_rate, market_cart_add_rate, market_purchase_rate, market_cart_to_purchase_rate, class_ofclient_id, marketplace_id, search_query_key AS class, click_through_rate / NULLIFmarket_click_through_rate, 0::numeric AS click_through_rate_index, purchase_rate / NULLIFmarket_purchase_rate, 0::numeric AS purchase_rate_index, 100::numeric * click_share - impression_share AS click_share_gap_pp, 100::numeric * purchase_share - click_share AS purchase_share_gap_pp, total_purchase_count - asin_purchase_count::numeric AS lost_purchases_headroom, GREATEST0::numeric, asin_click_count::numeric * market_purchase_rate - asin_purchase_count::numeric AS lost_purchases_gap, GREATEST0::numeric, asin_click_count::numeric * total_purchase_count - asin_purchase_count::numeric / NULLIFtotal_click_count - asin_click_count, 0::numeric - asin_purchase_count::numeric AS lost_purchases_rest, GREATEST0::numeric, total_purchase_count::numeric * impression_share - asin_purchase_count::numeric AS lost_purchases_visibility FROM search_performance_summary summary;
+
+CREATE VIEW sqp.brand_dashboard_timeseries (
+    client_id text,
+    marketplace_id text,
+    report_period text,
+    period_start date,
+    period_end date,
+    brand text,
+    n_queries bigint,
+    asin_impression_count bigint,
+    asin_click_count bigint,
+    asin_cart_add_count bigint,
+    asin_purchase_count bigint,
+    search_query_volume bigint,
+    total_query_impression_count bigint,
+    total_click_count bigint,
+    total_cart_add_count bigint,
+    total_purchase_count bigint,
+    impression_share numeric,
+    click_share numeric,
+    cart_add_share numeric,
+    purchase_share numeric,
+    click_through_rate numeric,
+    cart_add_rate numeric,
+    purchase_rate numeric,
+    cart_to_purchase_rate numeric,
+    market_click_through_rate numeric,
+    market_cart_add_rate numeric,
+    market_purchase_rate numeric,
+    market_cart_to_purchase_rate numeric
+) AS
+     SELECT client_id, marketplace_id, report_period, period_start, period_end, brand, n_queries, asin_impression_count, asin_click_count, asin_cart_add_count, asin_purchase_count, search_query_volume, total_query_impression_count, total_click_count, total_cart_add_count, total_purchase_count, impression_share, click_share, cart_add_share, purchase_share, click_through_rate, cart_add_rate, purchase_rate, cart_to_purchase_rate, market_click_through_rate, market_cart_add_rate, market_purchase_rate, market_cart_to_purchase_rate FROM brand_period_summary;
+
+CREATE VIEW sqp.brand_of_asin (
+    client_id text,
+    marketplace_id text,
+    asin character varying(10),
+    origin text,
+    brand text
+) AS
+     SELECT DISTINCT ON client_id, marketplace_id, asin client_id, marketplace_id, asin, origin, brand FROM asin_brand_map map JOIN brands brands USING client_id, brand_id ORDER BY client_id, marketplace_id, asin, origin = 'manual'::text DESC;
+
+CREATE MATERIALIZED VIEW sqp.brand_period_summary (
+    client_id text,
+    marketplace_id text,
+    report_period text,
+    period_start date,
+    period_end date,
+    brand text,
+    n_queries bigint,
+    asin_impression_count bigint,
+    asin_click_count bigint,
+    asin_cart_add_count bigint,
+    asin_purchase_count bigint,
+    search_query_volume bigint,
+    total_query_impression_count bigint,
+    total_click_count bigint,
+    total_cart_add_count bigint,
+    total_purchase_count bigint,
+    impression_share numeric,
+    click_share numeric,
+    cart_add_share numeric,
+    purchase_share numeric,
+    click_through_rate numeric,
+    cart_add_rate numeric,
+    purchase_rate numeric,
+    cart_to_purchase_rate numeric,
+    market_click_through_rate numeric,
+    market_cart_add_rate numeric,
+    market_purchase_rate numeric,
+    market_cart_to_purchase_rate numeric
+) AS
+     SELECT client_id, marketplace_id, report_period, period_start, period_end, brand, n_queries, asin_impression_count, asin_click_count, asin_cart_add_count, asin_purchase_count, search_query_volume, total_query_impression_count, total_click_count, total_cart_add_count, total_purchase_count, impression_share, click_share, cart_add_share, purchase_share, click_through_rate, cart_add_rate, purchase_rate, cart_to_purchase_rate, market_click_through_rate, market_cart_add_rate, market_purchase_rate, market_cart_to_purchase_rate FROM SELECT client_id, marketplace_id, report_period, period_start, brand, maxperiod_end AS period_end, count* AS n_queries, sumasin_impression_count::bigint AS asin_impression_count, sumasin_click_count::bigint AS asin_click_count, sumasin_cart_add_count::bigint AS asin_cart_add_count, sumasin_purchase_count::bigint AS asin_purchase_count, sumsearch_query_volume::bigint AS search_query_volume, sumtotal_query_impression_count::bigint AS total_query_impression_count, sumtotal_click_count::bigint AS total_click_count, sumtotal_cart_add_count::bigint AS total_cart_add_count, sumtotal_purchase_count::bigint AS total_purchase_count FROM search_performance_summary GROUP BY client_id, marketplace_id, report_period, period_start, brand brand CROSS JOIN LATERAL ratiosasin_impression_count, asin_click_count, asin_cart_add_count, asin_purchase_count, total_query_impression_count, total_click_count, total_cart_add_count, total_purchase_count ratioimpression_share, click_share, cart_add_share, purchase_share, click_through_rate, cart_add_rate, purchase_rate, cart_to_purchase_rate, market_click_through_rate, market_cart_add_rate, market_purchase_rate, market_cart_to_purchase_rate;
+
+CREATE VIEW sqp.brand_term_import (
+    client_id text,
+    brand text,
+    term text
+) AS
+     SELECT client_id, brand, term FROM brand_terms terms JOIN brands brands USING client_id, brand_id;
+
+CREATE MATERIALIZED VIEW sqp.cannibalisation_summary (
+    client_id text,
+    marketplace_id text,
+    report_period text,
+    period_start date,
+    period_end date,
+    search_query_key text,
+    n_own_asins bigint,
+    asin_impression_count bigint,
+    asin_click_count bigint,
+    asin_cart_add_count bigint,
+    asin_purchase_count bigint,
+    impression_hhi numeric,
+    top_asin character varying,
+    top_asin_impression_share numeric
+) AS
+     SELECT client_id, marketplace_id, report_period, period_start, period_end, search_query_key, n_own_asins, asin_impression_count, asin_click_count, asin_cart_add_count, asin_purchase_count, asin_impression_square / NULLIFasin_impression_count::numeric * asin_impression_count::numeric, 0::numeric AS impression_hhi, top_asin, top_asin_impression_count::numeric / NULLIFasin_impression_count, 0::numeric AS top_asin_impression_share FROM SELECT client_id, marketplace_id, report_period, period_start, search_query_key, maxperiod_end AS period_end, count* FILTER WHERE asin_impression_count > 0 AS n_own_asins, sumasin_impression_count::bigint AS asin_impression_count, sumasin_click_count::bigint AS asin_click_count, sumasin_cart_add_count::bigint AS asin_cart_add_count, sumasin_purchase_count::bigint AS asin_purchase_count, sumasin_impression_count::numeric * asin_impression_count::numeric AS asin_impression_square, array_aggasin ORDER BY asin_impression_count DESC NULLS LAST, asin COLLATE "C"[1] AS top_asin, maxasin_impression_count AS top_asin_impression_count FROM search_query_performance GROUP BY client_id, marketplace_id, report_period, period_start, search_query_key HAVING count* FILTER WHERE asin_impression_count > 0 >= 2 shared;
+
+CREATE MATERIALIZED VIEW sqp.monthly_summary (
+    client_id text,
+    marketplace_id text,
+    period_start date,
+    period_end date,
+    n_queries bigint,
+    n_own_asins bigint,
+    n_totals_disagree bigint,
+    asin_impression_count bigint,
+    asin_click_count bigint,
+    asin_cart_add_count bigint,
+    asin_purchase_count bigint,
+    search_query_volume bigint,
+    total_query_impression_count bigint,
+    total_click_count bigint,
+    total_cart_add_count bigint,
+    total_purchase_count bigint,
+    impression_share numeric,
+    click_share numeric,
+    cart_add_share numeric,
+    purchase_share numeric,
+    click_through_rate numeric,
+    cart_add_rate numeric,
+    purchase_rate numeric,
+    cart_to_purchase_rate numeric,
+    market_click_through_rate numeric,
+    market_cart_add_rate numeric,
+    market_purchase_rate numeric,
+    market_cart_to_purchase_rate numeric
+) AS
+     SELECT client_id, marketplace_id, period_start, period_end, n_queries, n_own_asins, n_totals_disagree, asin_impression_count, asin_click_count, asin_cart_add_count, asin_purchase_count, search_query_volume, total_query_impression_count, total_click_count, total_cart_add_count, total_purchase_count, impression_share, click_share, cart_add_share, purchase_share, click_through_rate, cart_add_rate, purchase_rate, cart_to_purchase_rate, market_click_through_rate, market_cart_add_rate, market_purchase_rate, market_cart_to_purchase_rate FROM period_totals CROSS JOIN LATERAL ratiosasin_impression_count, asin_click_count, asin_cart_add_count, asin_purchase_count, total_query_impression_count, total_click_count, total_cart_add_count, total_purchase_count ratioimpression_share, click_share, cart_add_share, purchase_share, click_through_rate, cart_add_rate, purchase_rate, cart_to_purchase_rate, market_click_through_rate, market_cart_add_rate, market_purchase_rate, market_cart_to_purchase_rate WHERE report_period = 'MONTH'::text;
+
+CREATE VIEW sqp.parent_period_summary (
+    client_id text,
+    marketplace_id text,
+    report_period text,
+    period_start date,
+    period_end date,
+    parent_asin character varying(10),
+    n_own_asins bigint,
+    n_queries bigint,
+    asin_impression_count bigint,
+    asin_click_count bigint,
+    asin_cart_add_count bigint,
+    asin_purchase_count bigint,
+    search_query_volume bigint,
+    total_query_impression_count bigint,
+    total_click_count bigint,
+    total_cart_add_count bigint,
+    total_purchase_count bigint,
+    impression_share numeric,
+    click_share numeric,
+    cart_add_share numeric,
+    purchase_share numeric,
+    click_through_rate numeric,
+    cart_add_rate numeric,
+    purchase_rate numeric,
+    cart_to_purchase_rate numeric,
+    market_click_through_rate numeric,
+    market_cart_add_rate numeric,
+    market_purchase_rate numeric,
+    market_cart_to_purchase_rate numeric
+) AS
+     SELECT client_id, marketplace_id, report_period, period_start, period_end, parent_asin, n_own_asins, n_queries, asin_impression_count, asin_click_count, asin_cart_add_count, asin_purchase_count, search_query_volume, total_query_impression_count, total_click_count, total_cart_add_count, total_purchase_count, impression_share, click_share, cart_add_share, purchase_share, click_through_rate, cart_add_rate, purchase_rate, cart_to_purchase_rate, market_click_through_rate, market_cart_add_rate, market_purchase_rate, market_cart_to_purchase_rate FROM SELECT client_id, marketplace_id, report_period, period_start, parent_asin, maxperiod_end AS period_end, maxn_asins AS n_own_asins, count* AS n_queries, sumasin_impression_count::bigint AS asin_impression_count, sumasin_click_count::bigint AS asin_click_count, sumasin_cart_add_count::bigint AS asin_cart_add_count, sumasin_purchase_count::bigint AS asin_purchase_count, sumsearch_query_volume::bigint AS search_query_volume, sumtotal_query_impression_count::bigint AS total_query_impression_count, sumtotal_click_count::bigint AS total_click_count, sumtotal_cart_add_count::bigint AS total_cart_add_count, sumtotal_purchase_count::bigint AS total_purchase_count FROM SELECT client_id, marketplace_id, report_period, period_start, COALESCEparent_asin, asin AS parent_asin, search_query_key, count* AS n_asins, sumasin_impression_count::bigint AS asin_impression_count, sumasin_click_count::bigint AS asin_click_count, sumasin_cart_add_count::bigint AS asin_cart_add_count, sumasin_purchase_count::bigint AS asin_purchase_count FROM search_query_performance GROUP BY client_id, marketplace_id, report_period, period_start, COALESCEparent_asin, asin, search_query_key own LEFT JOIN search_query_market market USING client_id, marketplace_id, report_period, period_start, search_query_key GROUP BY client_id, marketplace_id, report_period, period_start, parent_asin family CROSS JOIN LATERAL ratiosasin_impression_count, asin_click_count, asin_cart_add_count, asin_purchase_count, total_query_impression_count, total_click_count, total_cart_add_count, total_purchase_count ratioimpression_share, click_share, cart_add_share, purchase_share, click_through_rate, cart_add_rate, purchase_rate, cart_to_purchase_rate, market_click_through_rate, market_cart_add_rate, market_purchase_rate, market_cart_to_purchase_rate;
+
+CREATE VIEW sqp.period_totals (
+    client_id text,
+    marketplace_id text,
+    report_period text,
+    period_start date,
+    period_end date,
+    n_queries bigint,
+    n_own_asins bigint,
+    n_totals_disagree bigint,
+    asin_impression_count bigint,
+    asin_click_count bigint,
+    asin_cart_add_count bigint,
+    asin_purchase_count bigint,
+    search_query_volume bigint,
+    total_query_impression_count bigint,
+    total_click_count bigint,
+    total_cart_add_count bigint,
+    total_purchase_count bigint
+) AS
+     SELECT client_id, marketplace_id, report_period, period_start, COALESCEperiod_end, period_end AS period_end, n_queries, n_own_asins, n_totals_disagree, asin_impression_count, asin_click_count, asin_cart_add_count, asin_purchase_count, search_query_volume, total_query_impression_count, total_click_count, total_cart_add_count, total_purchase_count FROM SELECT client_id, marketplace_id, report_period, period_start, maxperiod_end AS period_end, count* AS n_queries, count* FILTER WHERE totals_disagree AS n_totals_disagree, sumsearch_query_volume::bigint AS search_query_volume, sumtotal_query_impression_count::bigint AS total_query_impression_count, sumtotal_click_count::bigint AS total_click_count, sumtotal_cart_add_count::bigint AS total_cart_add_count, sumtotal_purchase_count::bigint AS total_purchase_count FROM search_query_market GROUP BY client_id, marketplace_id, report_period, period_start market FULL JOIN SELECT client_id, marketplace_id, report_period, period_start, maxperiod_end AS period_end, countDISTINCT asin AS n_own_asins, sumasin_impression_count::bigint AS asin_impression_count, sumasin_click_count::bigint AS asin_click_count, sumasin_cart_add_count::bigint AS asin_cart_add_count, sumasin_purchase_count::bigint AS asin_purchase_count FROM search_query_performance GROUP BY client_id, marketplace_id, report_period, period_start own USING client_id, marketplace_id, report_period, period_start;
+
+CREATE VIEW sqp.published_reports (
+    client_id text,
+    marketplace_id text,
+    report_period text,
+    period_start date,
+    period_end date
+) AS
+     WITH RECURSIVE reportclient_id, marketplace_id, report_period, period_start, period_end AS SELECT client_id, marketplace_id, report_period, period_start, period_end FROM search_query_market ORDER BY client_id, marketplace_id, report_period, period_start LIMIT 1 UNION ALL SELECT client_id, marketplace_id, report_period, period_start, period_end FROM report report_1 CROSS JOIN LATERAL SELECT client_id, marketplace_id, report_period, period_start, period_end FROM search_query_market market WHERE ROWclient_id, marketplace_id, report_period, period_start > ROWreport_1.client_id, report_1.marketplace_id, report_1.report_period, report_1.period_start ORDER BY client_id, marketplace_id, report_period, period_start LIMIT 1 next SELECT client_id, marketplace_id, report_period, period_start, period_end FROM report;
 
 CREATE VIEW sqp.quality_warnings (
     client_id text,
@@ -616,6 +1036,78 @@ CREATE VIEW sqp.quality_warnings (
     n_share_differs bigint
 ) AS
      SELECT client_id, marketplace_id, report_period, period_start, count* FILTER WHERE asin_impression_count > total_query_impression_count OR asin_click_count > total_click_count OR asin_cart_add_count > total_cart_add_count OR asin_purchase_count > total_purchase_count AS n_own_exceeds_total, count* FILTER WHERE absasin_impression_share - asin_impression_count::numeric / NULLIFtotal_query_impression_count, 0::numeric > 0.0002 OR absasin_click_share - asin_click_count::numeric / NULLIFtotal_click_count, 0::numeric > 0.0002 OR absasin_cart_add_share - asin_cart_add_count::numeric / NULLIFtotal_cart_add_count, 0::numeric > 0.0002 OR absasin_purchase_share - asin_purchase_count::numeric / NULLIFtotal_purchase_count, 0::numeric > 0.0002 AS n_share_differs FROM search_query_performance GROUP BY client_id, marketplace_id, report_period, period_start;
+
+CREATE MATERIALIZED VIEW sqp.quarterly_summary (
+    client_id text,
+    marketplace_id text,
+    period_start date,
+    period_end date,
+    n_queries bigint,
+    n_own_asins bigint,
+    n_totals_disagree bigint,
+    asin_impression_count bigint,
+    asin_click_count bigint,
+    asin_cart_add_count bigint,
+    asin_purchase_count bigint,
+    search_query_volume bigint,
+    total_query_impression_count bigint,
+    total_click_count bigint,
+    total_cart_add_count bigint,
+    total_purchase_count bigint,
+    impression_share numeric,
+    click_share numeric,
+    cart_add_share numeric,
+    purchase_share numeric,
+    click_through_rate numeric,
+    cart_add_rate numeric,
+    purchase_rate numeric,
+    cart_to_purchase_rate numeric,
+    market_click_through_rate numeric,
+    market_cart_add_rate numeric,
+    market_purchase_rate numeric,
+    market_cart_to_purchase_rate numeric
+) AS
+     SELECT client_id, marketplace_id, period_start, period_end, n_queries, n_own_asins, n_totals_disagree, asin_impression_count, asin_click_count, asin_cart_add_count, asin_purchase_count, search_query_volume, total_query_impression_count, total_click_count, total_cart_add_count, total_purchase_count, impression_share, click_share, cart_add_share, purchase_share, click_through_rate, cart_add_rate, purchase_rate, cart_to_purchase_rate, market_click_through_rate, market_cart_add_rate, market_purchase_rate, market_cart_to_purchase_rate FROM period_totals CROSS JOIN LATERAL ratiosasin_impression_count, asin_click_count, asin_cart_add_count, asin_purchase_count, total_query_impression_count, total_click_count, total_cart_add_count, total_purchase_count ratioimpression_share, click_share, cart_add_share, purchase_share, click_through_rate, cart_add_rate, purchase_rate, cart_to_purchase_rate, market_click_through_rate, market_cart_add_rate, market_purchase_rate, market_cart_to_purchase_rate WHERE report_period = 'QUARTER'::text;
+
+CREATE VIEW sqp.query_class_import (
+    client_id text,
+    marketplace_id text,
+    search_query text,
+    class text
+) AS
+     SELECT client_id, marketplace_id, search_query_key AS search_query, class FROM query_class;
+
+CREATE MATERIALIZED VIEW sqp.query_class_summary (
+    client_id text,
+    marketplace_id text,
+    report_period text,
+    period_start date,
+    period_end date,
+    class text,
+    n_queries bigint,
+    asin_impression_count bigint,
+    asin_click_count bigint,
+    asin_cart_add_count bigint,
+    asin_purchase_count bigint,
+    search_query_volume bigint,
+    total_query_impression_count bigint,
+    total_click_count bigint,
+    total_cart_add_count bigint,
+    total_purchase_count bigint,
+    impression_share numeric,
+    click_share numeric,
+    cart_add_share numeric,
+    purchase_share numeric,
+    click_through_rate numeric,
+    cart_add_rate numeric,
+    purchase_rate numeric,
+    cart_to_purchase_rate numeric,
+    market_click_through_rate numeric,
+    market_cart_add_rate numeric,
+    market_purchase_rate numeric,
+    market_cart_to_purchase_rate numeric
+) AS
+     SELECT client_id, marketplace_id, report_period, period_start, period_end, class, n_queries, asin_impression_count, asin_click_count, asin_cart_add_count, asin_purchase_count, search_query_volume, total_query_impression_count, total_click_count, total_cart_add_count, total_purchase_count, impression_share, click_share, cart_add_share, purchase_share, click_through_rate, cart_add_rate, purchase_rate, cart_to_purchase_rate, market_click_through_rate, market_cart_add_rate, market_purchase_rate, market_cart_to_purchase_rate FROM SELECT client_id, marketplace_id, report_period, period_start, class, maxperiod_end AS period_end, count* AS n_queries, sumasin_impression_count::bigint AS asin_impression_count, sumasin_click_count::bigint AS asin_click_count, sumasin_cart_add_count::bigint AS asin_cart_add_count, sumasin_purchase_count::bigint AS asin_purchase_count, sumsearch_query_volume::bigint AS search_query_volume, sumtotal_query_impression_count::bigint AS total_query_impression_count, sumtotal_click_count::bigint AS total_click_count, sumtotal_cart_add_count::bigint AS total_cart_add_count, sumtotal_purchase_count::bigint AS total_purchase_count FROM SELECT client_id, marketplace_id, report_period, period_start, search_query_key, maxperiod_end AS period_end, sumasin_impression_count::bigint AS asin_impression_count, sumasin_click_count::bigint AS asin_click_count, sumasin_cart_add_count::bigint AS asin_cart_add_count, sumasin_purchase_count::bigint AS asin_purchase_count, sumsearch_query_volume::bigint AS search_query_volume, sumtotal_query_impression_count::bigint AS total_query_impression_count, sumtotal_click_count::bigint AS total_click_count, sumtotal_cart_add_count::bigint AS total_cart_add_count, sumtotal_purchase_count::bigint AS total_purchase_count FROM SELECT client_id, marketplace_id, report_period, period_start, search_query_key, period_end, NULL::bigint AS asin_impression_count, NULL::bigint AS asin_click_count, NULL::bigint AS asin_cart_add_count, NULL::bigint AS asin_purchase_count, search_query_volume, total_query_impression_count, total_click_count, total_cart_add_count, total_purchase_count FROM search_query_market UNION ALL SELECT client_id, marketplace_id, report_period, period_start, search_query_key, period_end, asin_impression_count, asin_click_count, asin_cart_add_count, asin_purchase_count, NULL::bigint, NULL::bigint, NULL::bigint, NULL::bigint, NULL::bigint FROM search_query_performance side GROUP BY client_id, marketplace_id, report_period, period_start, search_query_key query JOIN SELECT client_id, marketplace_id, search_query_key, class_ofclient_id, marketplace_id, search_query_key AS class FROM SELECT DISTINCT client_id, marketplace_id, search_query_key FROM search_query_market each_query classed USING client_id, marketplace_id, search_query_key GROUP BY client_id, marketplace_id, report_period, period_start, class by_class CROSS JOIN LATERAL ratiosasin_impression_count, asin_click_count, asin_cart_add_count, asin_purchase_count, total_query_impression_count, total_click_count, total_cart_add_count, total_purchase_count ratioimpression_share, click_share, cart_add_share, purchase_share, click_through_rate, cart_add_rate, purchase_rate, cart_to_purchase_rate, market_click_through_rate, market_cart_add_rate, market_purchase_rate, market_cart_to_purchase_rate;
 
 CREATE MATERIALIZED VIEW sqp.search_performance_summary (
     client_id text,
@@ -708,9 +1200,16 @@ CREATE INDEX refresh_task_open ON refresh.refresh_task USING btree (run_id) WHER
 CREATE INDEX webhook_delivery_ended ON refresh.webhook_delivery USING btree (created_at) WHERE (state <> 'pending'::text);
 CREATE INDEX webhook_delivery_listed ON refresh.webhook_delivery USING btree (endpoint_id, created_at DESC, delivery_id DESC);
 CREATE INDEX webhook_delivery_pending ON refresh.webhook_delivery USING btree (endpoint_id, next_attempt_at) WHERE (state = 'pending'::text);
+CREATE UNIQUE INDEX asin_period_summary_key ON sqp.asin_period_summary USING btree (client_id, marketplace_id, report_period, period_start, asin);
+CREATE UNIQUE INDEX brand_period_summary_key ON sqp.brand_period_summary USING btree (client_id, marketplace_id, report_period, period_start, brand);
+CREATE UNIQUE INDEX cannibalisation_summary_key ON sqp.cannibalisation_summary USING btree (client_id, marketplace_id, report_period, period_start, search_query_key);
+CREATE UNIQUE INDEX monthly_summary_key ON sqp.monthly_summary USING btree (client_id, marketplace_id, period_start);
+CREATE UNIQUE INDEX quarterly_summary_key ON sqp.quarterly_summary USING btree (client_id, marketplace_id, period_start);
+CREATE UNIQUE INDEX query_class_summary_key ON sqp.query_class_summary USING btree (client_id, marketplace_id, report_period, period_start, class);
 CREATE UNIQUE INDEX search_performance_summary_key ON sqp.search_performance_summary USING btree (client_id, marketplace_id, report_period, period_start, brand, search_query_key);
 CREATE INDEX search_query_market_period ON sqp.search_query_market USING brin (period_start);
 CREATE INDEX search_query_performance_period ON sqp.search_query_performance USING brin (period_start);
+CREATE INDEX search_query_performance_query ON sqp.search_query_performance USING btree (client_id, marketplace_id, report_period, period_start, search_query_key) INCLUDE (asin, asin_impression_count, asin_click_count, asin_cart_add_count, asin_purchase_count);
 CREATE UNIQUE INDEX weekly_summary_key ON sqp.weekly_summary USING btree (client_id, marketplace_id, period_start);
 
 CREATE FUNCTION refresh.actor()
@@ -1098,6 +1597,37 @@ BEGIN
             || ', or set key_columns to ' || coalesce(known, '{} for a table without a key')
             || '. An index that is partial, deferrable, invalid or over expressions does not count.');
     END IF;
+END $$;
+
+CREATE FUNCTION refresh.check_quality_rules()
+    RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path=pg_catalog, pg_temp
+    AS $$
+DECLARE
+    rule record;
+BEGIN
+    FOR rule IN SELECT key, value FROM jsonb_each(NEW.checks) LOOP
+        IF jsonb_typeof(rule.value) = 'object' THEN
+            IF rule.value - ARRAY['max', 'outcome'] <> '{}' OR rule.value = '{}'
+                OR coalesce(jsonb_typeof(rule.value -> 'max') <> 'number', false)
+                OR coalesce((rule.value ->> 'max')::numeric NOT BETWEEN 0 AND 1, false)
+                OR coalesce(rule.value ->> 'outcome' NOT IN ('warn', 'hold', 'off'), false) THEN
+                PERFORM refresh.refuse_registration(NEW, 'checks', format('has %s = %s', rule.key, rule.value),
+                    'Write a check as {"max": most rows allowed, as a fraction from 0 to 1, "outcome": "warn", "hold" or "off"}.');
+            END IF;
+        ELSIF rule.key IN ('expected_days', 'stale_days') THEN
+            IF jsonb_typeof(rule.value) <> 'number' OR rule.value::numeric NOT BETWEEN 0 AND 100000 OR rule.value::numeric % 1 <> 0 THEN
+                PERFORM refresh.refuse_registration(NEW, 'checks', format('has %s = %s', rule.key, rule.value),
+                    format('Set %s to a number of days, 0 or more.', rule.key));
+            END IF;
+        ELSIF rule.key NOT IN ('table_min_ratio', 'scope_min_ratio', 'scope_history') THEN
+            PERFORM refresh.refuse_registration(NEW, 'checks', format('has %s = %s', rule.key, rule.value),
+                'Numbers are table_min_ratio, scope_min_ratio, scope_history, expected_days and stale_days; '
+                'any other check is an object with "max" and "outcome".');
+        END IF;
+    END LOOP;
+    RETURN NEW;
 END $$;
 
 CREATE FUNCTION refresh.check_registration()
@@ -1540,25 +2070,6 @@ BEGIN
     RETURN NULL;
 END $$;
 
-CREATE FUNCTION refresh.grant_access(schema_name text)
-    RETURNS void
-    LANGUAGE plpgsql
-    SET search_path=pg_catalog, pg_temp
-    AS $$
-BEGIN
-    IF schema_name IN ('information_schema', 'refresh', 'refresh_staging', 'refresh_migrations') OR starts_with(schema_name, 'pg_') THEN
-        RAISE EXCEPTION 'schema % belongs to the system', schema_name USING ERRCODE = 'insufficient_privilege',
-            HINT = 'Name a schema with target tables.';
-    END IF;
-    EXECUTE format('GRANT USAGE ON SCHEMA %I TO refresh_loader, refresh_api, refresh_reader', schema_name);
-    EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA %I TO refresh_loader', schema_name);
-    EXECUTE format('GRANT USAGE ON ALL SEQUENCES IN SCHEMA %I TO refresh_loader', schema_name);
-    EXECUTE format('GRANT SELECT ON ALL TABLES IN SCHEMA %I TO refresh_reader, refresh_api', schema_name);
-    EXECUTE format('ALTER DEFAULT PRIVILEGES IN SCHEMA %I GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO refresh_loader', schema_name);
-    EXECUTE format('ALTER DEFAULT PRIVILEGES IN SCHEMA %I GRANT USAGE ON SEQUENCES TO refresh_loader', schema_name);
-    EXECUTE format('ALTER DEFAULT PRIVILEGES IN SCHEMA %I GRANT SELECT ON TABLES TO refresh_reader, refresh_api', schema_name);
-END $$;
-
 CREATE FUNCTION refresh.guard_task_move()
     RETURNS trigger
     LANGUAGE plpgsql
@@ -1643,32 +2154,47 @@ SELECT EXISTS (
         AND (NOT refresh.is_terminal(t.status) OR (t.status = 'held' AND t.finished_at >= held_since)))
 $$;
 
-CREATE FUNCTION refresh.refresh_view(view_schema text, view_name text)
+CREATE FUNCTION refresh.owe_stale_events(as_of timestamp with time zone DEFAULT now())
     RETURNS bigint
-    LANGUAGE plpgsql SECURITY DEFINER
+    LANGUAGE plpgsql
     SET search_path=pg_catalog, pg_temp
     AS $$
 DECLARE
-    rows bigint;
+    warehouse text;
+    n bigint;
+    owed bigint := 0;
+BEGIN
+    FOR warehouse IN
+        SELECT table_schema FROM refresh.refresh_table_registry
+        WHERE handler = 'search_queries' AND table_name = 'search_query_performance' AND mode = 'live'
+            AND to_regprocedure(format('%I.owe_stale_events(timestamptz)', table_schema)) IS NOT NULL
+        ORDER BY table_schema
+    LOOP
+        EXECUTE format('SELECT %I.owe_stale_events($1)', warehouse) INTO n USING as_of;
+        owed := owed + n;
+    END LOOP;
+    RETURN owed;
+END $$;
+
+CREATE FUNCTION refresh.raise_input_version()
+    RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path=pg_catalog, pg_temp
+    AS $$
 BEGIN
     IF NOT EXISTS (
-        SELECT FROM refresh.refresh_table_registry r
-        WHERE (r.table_schema, r.table_name) = (view_schema, view_name) AND r.handler = 'summaries'
+        SELECT FROM refresh.refresh_input_version v
+        WHERE v.table_schema = TG_TABLE_SCHEMA AND v.table_name = TG_TABLE_NAME
+            AND v.changed_by_transaction = pg_current_xact_id()
     ) THEN
-        RAISE EXCEPTION '%.% is not registered with handler summaries', view_schema, view_name
-            USING ERRCODE = 'insufficient_privilege', HINT = 'Register the materialized view first.';
+        INSERT INTO refresh.refresh_input_version AS v (table_schema, table_name, changed_by_transaction)
+        VALUES (TG_TABLE_SCHEMA, TG_TABLE_NAME, pg_current_xact_id())
+        ON CONFLICT (table_schema, table_name) DO UPDATE
+        SET version = v.version + 1, changed_by_transaction = EXCLUDED.changed_by_transaction,
+            changed_at = EXCLUDED.changed_at;
     END IF;
-    BEGIN
-        EXECUTE format('REFRESH MATERIALIZED VIEW CONCURRENTLY %I.%I', view_schema, view_name);
-    EXCEPTION WHEN insufficient_privilege THEN
-        RAISE EXCEPTION '%.%: %', view_schema, view_name, SQLERRM USING ERRCODE = 'insufficient_privilege',
-            HINT = format('ALTER MATERIALIZED VIEW %I.%I OWNER TO %I; and let it read what the view reads.',
-                view_schema, view_name, current_user);
-    END;
-    EXECUTE format('SELECT count(*) FROM %I.%I', view_schema, view_name) INTO rows;
-    RETURN rows;
+    RETURN NULL;
 END $$;
-REVOKE EXECUTE ON FUNCTION refresh.refresh_view FROM PUBLIC;
 
 CREATE FUNCTION refresh.refuse_change()
     RETURNS trigger
@@ -1880,6 +2406,1218 @@ WHERE i.indrelid = relation AND i.indisunique AND i.indisvalid AND i.indimmediat
 GROUP BY i.indexrelid
 $$;
 
+CREATE FUNCTION refresh.watch_input(relation regclass)
+    RETURNS void
+    LANGUAGE plpgsql
+    SET search_path=pg_catalog, pg_temp
+    AS $$
+BEGIN
+    EXECUTE format('CREATE TRIGGER raise_input_version AFTER INSERT OR DELETE ON %s '
+        'FOR EACH ROW EXECUTE FUNCTION refresh.raise_input_version()', relation);
+    EXECUTE format('CREATE TRIGGER raise_input_version_on_update AFTER UPDATE ON %s '
+        'FOR EACH ROW WHEN (OLD IS DISTINCT FROM NEW) EXECUTE FUNCTION refresh.raise_input_version()', relation);
+    EXECUTE format('CREATE TRIGGER raise_input_version_on_truncate AFTER TRUNCATE ON %s '
+        'FOR EACH STATEMENT EXECUTE FUNCTION refresh.raise_input_version()', relation);
+END $$;
+REVOKE EXECUTE ON FUNCTION refresh.watch_input FROM PUBLIC;
+
+CREATE FUNCTION sqp.add_brand(client text, brand text)
+    RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path=pg_catalog, pg_temp
+    AS $$
+#variable_conflict use_column
+BEGIN
+    PERFORM sqp.require('client', $1), sqp.require('brand', $2);
+    INSERT INTO sqp.brands (client_id, brand) VALUES ($1, btrim($2)) ON CONFLICT (client_id, brand) DO NOTHING;
+    RETURN sqp.brand_id_of($1, btrim($2));
+END $$;
+
+CREATE FUNCTION sqp.add_brand_term(client text, brand text, term text)
+    RETURNS void
+    LANGUAGE plpgsql
+    SET search_path=pg_catalog, pg_temp
+    AS $$
+#variable_conflict use_column
+BEGIN
+    PERFORM sqp.require('client', $1), sqp.require('term', sqp.query_key($3));
+    INSERT INTO sqp.brand_terms (client_id, brand_id, term) VALUES ($1, sqp.brand_id_of($1, $2), sqp.query_key($3))
+    ON CONFLICT DO NOTHING;
+END $$;
+
+CREATE FUNCTION sqp.brand_id_of(client text, brand text)
+    RETURNS bigint
+    LANGUAGE plpgsql STABLE
+    SET search_path=pg_catalog, pg_temp
+    AS $$
+#variable_conflict use_column
+DECLARE
+    found_id bigint;
+BEGIN
+    SELECT brand_id INTO found_id FROM sqp.brands WHERE client_id = $1 AND brand = $2;
+    IF found_id IS NULL THEN
+        RAISE EXCEPTION 'client % has no brand %', $1, $2 USING ERRCODE = 'no_data_found',
+            HINT = format('Add it by sqp.add_brand(%L, %L).', $1, $2);
+    END IF;
+    RETURN found_id;
+END $$;
+
+CREATE FUNCTION sqp.cannibalisation(client text, marketplace text, report_period text, period_start date, min_impressions bigint DEFAULT 1, max_rows integer DEFAULT 50)
+    RETURNS TABLE(search_query_key text, search_query text, n_own_asins bigint, asin_impression_count bigint, asin_click_count bigint, asin_cart_add_count bigint, asin_purchase_count bigint, impression_hhi numeric, top_asin text, top_asin_impression_share numeric, asins text[])
+    LANGUAGE plpgsql STABLE
+    SET search_path=pg_catalog, pg_temp SET plan_cache_mode=force_custom_plan SET jit=off SET work_mem=64MB
+    AS $$
+#variable_conflict use_column
+BEGIN
+    PERFORM sqp.check_report($1, $2, $3), sqp.check_period($3, $4), sqp.check_limits($5, $6);
+    RETURN QUERY
+    WITH shared AS MATERIALIZED (
+        SELECT search_query_key, count(*) FILTER (WHERE asin_impression_count >= greatest($5, 1)) AS n_own_asins,
+            sum(asin_impression_count)::bigint AS asin_impression_count,
+            sum(asin_click_count)::bigint AS asin_click_count,
+            sum(asin_cart_add_count)::bigint AS asin_cart_add_count,
+            sum(asin_purchase_count)::bigint AS asin_purchase_count
+        FROM sqp.search_query_performance
+        WHERE client_id = $1 AND marketplace_id = $2 AND report_period = $3 AND period_start = $4
+        GROUP BY search_query_key
+        HAVING count(*) FILTER (WHERE asin_impression_count >= greatest($5, 1)) >= 2
+        ORDER BY 3 DESC, search_query_key
+        LIMIT $6
+    )
+    SELECT shared.search_query_key, market.search_query, shared.n_own_asins,
+        shared.asin_impression_count, shared.asin_click_count, shared.asin_cart_add_count, shared.asin_purchase_count,
+        spread.hhi, spread.asins[1], spread.top / nullif(shared.asin_impression_count, 0), spread.asins
+    FROM shared
+    LEFT JOIN sqp.search_query_market AS market
+        ON market.client_id = $1 AND market.marketplace_id = $2 AND market.report_period = $3 AND market.period_start = $4
+        AND market.search_query_key = shared.search_query_key
+    CROSS JOIN LATERAL (
+        SELECT sum((own.asin_impression_count::numeric / nullif(shared.asin_impression_count, 0)) ^ 2) AS hhi,
+            max(own.asin_impression_count)::numeric AS top,
+            array_agg(own.asin::text ORDER BY own.asin_impression_count DESC NULLS LAST, own.asin COLLATE "C")
+                FILTER (WHERE own.asin_impression_count >= greatest($5, 1)) AS asins
+        FROM sqp.search_query_performance AS own
+        WHERE own.client_id = $1 AND own.marketplace_id = $2 AND own.report_period = $3 AND own.period_start = $4
+            AND own.search_query_key = shared.search_query_key
+    ) AS spread
+    ORDER BY shared.asin_impression_count DESC, shared.search_query_key;
+END $$;
+
+CREATE FUNCTION sqp.check_limits(min_count bigint, max_rows integer)
+    RETURNS void
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path=pg_catalog, pg_temp
+    AS $$
+BEGIN
+    IF $1 IS NULL OR $1 < 0 THEN
+        RAISE EXCEPTION 'the minimum count is %', coalesce($1::text, 'NULL') USING ERRCODE = 'invalid_parameter_value',
+            HINT = 'Give 0 or more.';
+    ELSIF $2 IS NULL OR $2 NOT BETWEEN 1 AND 100000 THEN
+        RAISE EXCEPTION 'max_rows is %', coalesce($2::text, 'NULL') USING ERRCODE = 'invalid_parameter_value',
+            HINT = 'Give 1 to 100000.';
+    END IF;
+END $$;
+
+CREATE FUNCTION sqp.check_period(report_period text, period_start date)
+    RETURNS void
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path=pg_catalog, pg_temp
+    AS $$
+DECLARE
+    whole date := CASE $1
+        WHEN 'WEEK' THEN $2 - extract(dow FROM $2)::integer
+        ELSE date_trunc(lower($1), $2::timestamp)::date END;
+BEGIN
+    IF $2 IS NULL THEN
+        RAISE EXCEPTION 'the period is missing' USING ERRCODE = 'invalid_parameter_value', HINT = 'Give its first day.';
+    ELSIF $2 <> whole THEN
+        RAISE EXCEPTION '% is no first day of a %', $2, lower($1) USING ERRCODE = 'invalid_parameter_value',
+            HINT = format('It lies in the %s of %s; weeks begin on Sunday.', lower($1), whole);
+    END IF;
+END $$;
+
+CREATE FUNCTION sqp.check_report(client text, marketplace text, report_period text)
+    RETURNS void
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path=pg_catalog, pg_temp
+    AS $$
+BEGIN
+    PERFORM sqp.require('client', $1), sqp.require('marketplace', $2), sqp.require('report_period', $3);
+    IF $3 NOT IN ('WEEK', 'MONTH', 'QUARTER') THEN
+        RAISE EXCEPTION 'report_period is %', $3 USING ERRCODE = 'invalid_parameter_value',
+            HINT = 'Use WEEK, MONTH or QUARTER.';
+    END IF;
+END $$;
+
+CREATE FUNCTION sqp.check_stage(stage text, stages text[])
+    RETURNS void
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path=pg_catalog, pg_temp
+    AS $$
+BEGIN
+    IF $1 IS NULL OR $1 <> ALL ($2) THEN
+        RAISE EXCEPTION 'stage is %', coalesce($1, 'NULL') USING ERRCODE = 'invalid_parameter_value',
+            HINT = format('Use one of %s.', array_to_string($2, ', '));
+    END IF;
+END $$;
+
+CREATE FUNCTION sqp.chosen_periods(client text, marketplace text, report_period text, first_period date, last_period date)
+    RETURNS date[]
+    LANGUAGE plpgsql STABLE
+    SET search_path=pg_catalog, pg_temp
+    AS $$
+BEGIN
+    PERFORM sqp.check_report($1, $2, $3);
+    PERFORM sqp.check_period($3, $4);
+    IF $5 IS NULL THEN
+        RETURN ARRAY[$4];
+    END IF;
+    PERFORM sqp.check_period($3, $5);
+    IF $5 < $4 THEN
+        RAISE EXCEPTION 'last_period % is before first_period %', $5, $4 USING ERRCODE = 'invalid_parameter_value',
+            HINT = 'Give them in order, or leave last_period out for one period.';
+    END IF;
+    RETURN sqp.periods_between($1, $2, $3, $4, $5);
+END $$;
+
+CREATE FUNCTION sqp.class_of(client_id text, marketplace_id text, search_query_key text)
+    RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN COALESCE((SELECT entry.class FROM sqp.query_class entry WHERE ((entry.client_id = class_of.client_id) AND (entry.marketplace_id = class_of.marketplace_id) AND (entry.search_query_key = class_of.search_query_key))), CASE WHEN (EXISTS (SELECT FROM sqp.brand_terms terms WHERE ((terms.client_id = class_of.client_id) AND (POSITION((((' '::text || sqp.query_key(terms.term)) || ' '::text)) IN (((' '::text || class_of.search_query_key) || ' '::text))) > 0)))) THEN 'branded'::text ELSE 'generic'::text END);
+
+CREATE FUNCTION sqp.classify_query(client text, marketplace text, search_query text, class text)
+    RETURNS void
+    LANGUAGE plpgsql
+    SET search_path=pg_catalog, pg_temp
+    AS $$
+#variable_conflict use_column
+BEGIN
+    PERFORM sqp.require('client', $1), sqp.require('marketplace', $2), sqp.require('search_query', sqp.query_key($3));
+    IF $4 IS NULL THEN
+        DELETE FROM sqp.query_class
+        WHERE client_id = $1 AND marketplace_id = $2 AND search_query_key = sqp.query_key($3);
+        RETURN;
+    END IF;
+    INSERT INTO sqp.query_class AS entry (client_id, marketplace_id, search_query_key, class)
+    VALUES ($1, $2, sqp.query_key($3), $4)
+    ON CONFLICT (client_id, marketplace_id, search_query_key) DO UPDATE SET class = EXCLUDED.class
+    WHERE entry.class <> EXCLUDED.class;
+END $$;
+
+CREATE FUNCTION sqp.compare_keywords(client text, marketplace text, report_period text, search_queries text[], first_period date, last_period date DEFAULT NULL::date)
+    RETURNS TABLE(search_query_key text, search_query text, n_periods bigint, asin_impression_count bigint, asin_click_count bigint, asin_cart_add_count bigint, asin_purchase_count bigint, search_query_volume bigint, total_query_impression_count bigint, total_click_count bigint, total_cart_add_count bigint, total_purchase_count bigint, impression_share numeric, click_share numeric, cart_add_share numeric, purchase_share numeric, click_through_rate numeric, cart_add_rate numeric, purchase_rate numeric, cart_to_purchase_rate numeric, market_click_through_rate numeric, market_cart_add_rate numeric, market_purchase_rate numeric, market_cart_to_purchase_rate numeric)
+    LANGUAGE plpgsql STABLE
+    SET search_path=pg_catalog, pg_temp SET plan_cache_mode=force_custom_plan SET jit=off SET work_mem=64MB
+    AS $$
+#variable_conflict use_column
+DECLARE
+    periods date[];
+    keys text[];
+BEGIN
+    IF cardinality($4) NOT BETWEEN 1 AND 10 OR $4 IS NULL OR array_position($4, NULL) IS NOT NULL THEN
+        RAISE EXCEPTION 'search_queries has % queries', coalesce(cardinality($4), 0)
+            USING ERRCODE = 'invalid_parameter_value', HINT = 'Give 1 to 10 queries, none of them NULL.';
+    END IF;
+    periods := sqp.chosen_periods($1, $2, $3, $5, $6);
+    keys := ARRAY(SELECT sqp.query_key(text) FROM unnest($4) AS text);
+    RETURN QUERY
+    SELECT asked.key, coalesce(s.search_query, asked.text), s.n_periods, s.asin_impression_count, s.asin_click_count, s.asin_cart_add_count, s.asin_purchase_count,
+        s.search_query_volume, s.total_query_impression_count, s.total_click_count, s.total_cart_add_count, s.total_purchase_count,
+        ratio.*
+    FROM (
+        SELECT sqp.query_key(given.text) AS key, min(given.text) AS text, min(given.place) AS place
+        FROM unnest($4) WITH ORDINALITY AS given (text, place) GROUP BY 1
+    ) AS asked
+    LEFT JOIN sqp.keyword_sums($1, $2, $3, periods, keys) AS s ON s.search_query_key = asked.key
+    CROSS JOIN LATERAL sqp.ratios(
+        s.asin_impression_count, s.asin_click_count, s.asin_cart_add_count, s.asin_purchase_count,
+        s.total_query_impression_count, s.total_click_count, s.total_cart_add_count, s.total_purchase_count
+    ) AS ratio
+    ORDER BY asked.place;
+END $$;
+
+CREATE FUNCTION sqp.compare_periods(client text, marketplace text, report_period text, period_start date, comparison text DEFAULT NULL::text)
+    RETURNS TABLE(query_set text, compared_period date, n_queries bigint, asin_impression_count bigint, asin_click_count bigint, asin_cart_add_count bigint, asin_purchase_count bigint, previous_asin_impression_count bigint, previous_asin_click_count bigint, previous_asin_cart_add_count bigint, previous_asin_purchase_count bigint, search_query_volume bigint, total_query_impression_count bigint, total_click_count bigint, total_cart_add_count bigint, total_purchase_count bigint, previous_search_query_volume bigint, previous_total_query_impression_count bigint, previous_total_click_count bigint, previous_total_cart_add_count bigint, previous_total_purchase_count bigint, asin_impression_count_change numeric, asin_click_count_change numeric, asin_cart_add_count_change numeric, asin_purchase_count_change numeric, search_query_volume_change numeric, total_query_impression_count_change numeric, total_click_count_change numeric, total_cart_add_count_change numeric, total_purchase_count_change numeric, impression_share numeric, click_share numeric, cart_add_share numeric, purchase_share numeric, previous_impression_share numeric, previous_click_share numeric, previous_cart_add_share numeric, previous_purchase_share numeric, impression_share_gap_pp numeric, click_share_gap_pp numeric, cart_add_share_gap_pp numeric, purchase_share_gap_pp numeric)
+    LANGUAGE plpgsql STABLE
+    SET search_path=pg_catalog, pg_temp SET plan_cache_mode=force_custom_plan SET jit=off SET work_mem=64MB
+    AS $$
+#variable_conflict use_column
+DECLARE
+    compared date;
+BEGIN
+    PERFORM sqp.check_report($1, $2, $3);
+    compared := sqp.compared_start($3, $4, $5);
+    RETURN QUERY
+    WITH joined AS (
+        SELECT CASE WHEN before.search_query_key IS NULL THEN 'new' WHEN now.search_query_key IS NULL THEN 'lost' ELSE 'common' END AS query_set,
+            now.asin_impression_count,
+            now.asin_click_count,
+            now.asin_cart_add_count,
+            now.asin_purchase_count,
+            now.search_query_volume,
+            now.total_query_impression_count,
+            now.total_click_count,
+            now.total_cart_add_count,
+            now.total_purchase_count,
+            before.asin_impression_count AS previous_asin_impression_count,
+            before.asin_click_count AS previous_asin_click_count,
+            before.asin_cart_add_count AS previous_asin_cart_add_count,
+            before.asin_purchase_count AS previous_asin_purchase_count,
+            before.search_query_volume AS previous_search_query_volume,
+            before.total_query_impression_count AS previous_total_query_impression_count,
+            before.total_click_count AS previous_total_click_count,
+            before.total_cart_add_count AS previous_total_cart_add_count,
+            before.total_purchase_count AS previous_total_purchase_count
+        FROM sqp.query_sums($1, $2, $3, ARRAY[$4]) AS now
+        FULL JOIN sqp.query_sums($1, $2, $3, ARRAY[compared]) AS before USING (search_query_key)
+    ),
+    summed AS (
+        SELECT query_set, count(*) AS n_queries,
+            sum(asin_impression_count)::bigint AS asin_impression_count,
+            sum(asin_click_count)::bigint AS asin_click_count,
+            sum(asin_cart_add_count)::bigint AS asin_cart_add_count,
+            sum(asin_purchase_count)::bigint AS asin_purchase_count,
+            sum(search_query_volume)::bigint AS search_query_volume,
+            sum(total_query_impression_count)::bigint AS total_query_impression_count,
+            sum(total_click_count)::bigint AS total_click_count,
+            sum(total_cart_add_count)::bigint AS total_cart_add_count,
+            sum(total_purchase_count)::bigint AS total_purchase_count,
+            sum(previous_asin_impression_count)::bigint AS previous_asin_impression_count,
+            sum(previous_asin_click_count)::bigint AS previous_asin_click_count,
+            sum(previous_asin_cart_add_count)::bigint AS previous_asin_cart_add_count,
+            sum(previous_asin_purchase_count)::bigint AS previous_asin_purchase_count,
+            sum(previous_search_query_volume)::bigint AS previous_search_query_volume,
+            sum(previous_total_query_impression_count)::bigint AS previous_total_query_impression_count,
+            sum(previous_total_click_count)::bigint AS previous_total_click_count,
+            sum(previous_total_cart_add_count)::bigint AS previous_total_cart_add_count,
+            sum(previous_total_purchase_count)::bigint AS previous_total_purchase_count
+        FROM joined
+        WHERE EXISTS (
+            SELECT FROM sqp.search_query_market
+            WHERE client_id = $1 AND marketplace_id = $2 AND report_period = $3 AND period_start = compared)
+        GROUP BY query_set
+    )
+    SELECT s.query_set, compared, s.n_queries,
+        s.asin_impression_count, s.asin_click_count, s.asin_cart_add_count, s.asin_purchase_count,
+        s.previous_asin_impression_count, s.previous_asin_click_count, s.previous_asin_cart_add_count, s.previous_asin_purchase_count,
+        s.search_query_volume, s.total_query_impression_count, s.total_click_count, s.total_cart_add_count, s.total_purchase_count,
+        s.previous_search_query_volume, s.previous_total_query_impression_count, s.previous_total_click_count, s.previous_total_cart_add_count, s.previous_total_purchase_count,
+        s.asin_impression_count::numeric / nullif(s.previous_asin_impression_count, 0) - 1,
+        s.asin_click_count::numeric / nullif(s.previous_asin_click_count, 0) - 1,
+        s.asin_cart_add_count::numeric / nullif(s.previous_asin_cart_add_count, 0) - 1,
+        s.asin_purchase_count::numeric / nullif(s.previous_asin_purchase_count, 0) - 1,
+        s.search_query_volume::numeric / nullif(s.previous_search_query_volume, 0) - 1,
+        s.total_query_impression_count::numeric / nullif(s.previous_total_query_impression_count, 0) - 1,
+        s.total_click_count::numeric / nullif(s.previous_total_click_count, 0) - 1,
+        s.total_cart_add_count::numeric / nullif(s.previous_total_cart_add_count, 0) - 1,
+        s.total_purchase_count::numeric / nullif(s.previous_total_purchase_count, 0) - 1,
+        now.impression_share, now.click_share, now.cart_add_share, now.purchase_share,
+        before.impression_share, before.click_share, before.cart_add_share, before.purchase_share,
+        100 * (now.impression_share - before.impression_share),
+        100 * (now.click_share - before.click_share),
+        100 * (now.cart_add_share - before.cart_add_share),
+        100 * (now.purchase_share - before.purchase_share)
+    FROM summed AS s
+    CROSS JOIN LATERAL sqp.ratios(
+        s.asin_impression_count, s.asin_click_count, s.asin_cart_add_count, s.asin_purchase_count,
+        s.total_query_impression_count, s.total_click_count, s.total_cart_add_count, s.total_purchase_count
+    ) AS now
+    CROSS JOIN LATERAL sqp.ratios(
+        s.previous_asin_impression_count, s.previous_asin_click_count, s.previous_asin_cart_add_count, s.previous_asin_purchase_count,
+        s.previous_total_query_impression_count, s.previous_total_click_count, s.previous_total_cart_add_count, s.previous_total_purchase_count
+    ) AS before
+    ORDER BY s.query_set;
+END $$;
+
+CREATE FUNCTION sqp.compared_start(report_period text, period_start date, comparison text)
+    RETURNS date
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path=pg_catalog, pg_temp
+    AS $$
+DECLARE
+    usual text := CASE $1 WHEN 'WEEK' THEN 'WoW' WHEN 'MONTH' THEN 'MoM' ELSE 'QoQ' END;
+BEGIN
+    PERFORM sqp.check_period($1, $2);
+    CASE lower(coalesce($3, usual))
+        WHEN lower(usual) THEN RETURN sqp.previous_start($1, $2);
+        WHEN 'yoy' THEN RETURN sqp.year_before($1, $2);
+        ELSE
+            RAISE EXCEPTION 'comparison % does not suit report_period %', $3, $1
+                USING ERRCODE = 'invalid_parameter_value', HINT = format('Use %s or YoY.', usual);
+    END CASE;
+END $$;
+
+CREATE FUNCTION sqp.ctr_gap(client text, marketplace text, report_period text, first_period date, last_period date DEFAULT NULL::date, min_impressions bigint DEFAULT 100, max_rows integer DEFAULT 50)
+    RETURNS TABLE(search_query_key text, search_query text, n_periods bigint, asin_impression_count bigint, asin_click_count bigint, total_query_impression_count bigint, total_click_count bigint, click_through_rate numeric, market_click_through_rate numeric, click_through_rate_index numeric, click_through_rate_gap_pp numeric, click_share_gap_pp numeric, lost_clicks numeric)
+    LANGUAGE plpgsql STABLE
+    SET search_path=pg_catalog, pg_temp SET plan_cache_mode=force_custom_plan SET jit=off SET work_mem=64MB
+    AS $$
+#variable_conflict use_column
+DECLARE
+    periods date[];
+BEGIN
+    PERFORM sqp.check_limits($6, $7);
+    periods := sqp.chosen_periods($1, $2, $3, $4, $5);
+    RETURN QUERY
+    SELECT s.search_query_key, s.search_query, s.n_periods,
+        s.asin_impression_count, s.asin_click_count, s.total_query_impression_count, s.total_click_count,
+        ratio.click_through_rate, ratio.market_click_through_rate,
+        ratio.click_through_rate / nullif(ratio.market_click_through_rate, 0),
+        100 * (ratio.click_through_rate - ratio.market_click_through_rate),
+        100 * (ratio.click_share - ratio.impression_share),
+        greatest(0, s.asin_impression_count * ratio.market_click_through_rate - s.asin_click_count) AS lost
+    FROM sqp.query_sums($1, $2, $3, periods) AS s
+    CROSS JOIN LATERAL sqp.ratios(
+        s.asin_impression_count, s.asin_click_count, s.asin_cart_add_count, s.asin_purchase_count,
+        s.total_query_impression_count, s.total_click_count, s.total_cart_add_count, s.total_purchase_count
+    ) AS ratio
+    WHERE s.asin_impression_count >= greatest($6, 1)
+    ORDER BY lost DESC NULLS LAST, s.search_query_key
+    LIMIT $7;
+END $$;
+
+CREATE FUNCTION sqp.cvr_gap(client text, marketplace text, report_period text, first_period date, last_period date DEFAULT NULL::date, min_clicks bigint DEFAULT 5, max_rows integer DEFAULT 50)
+    RETURNS TABLE(search_query_key text, search_query text, n_periods bigint, asin_click_count bigint, asin_purchase_count bigint, total_click_count bigint, total_purchase_count bigint, purchase_rate numeric, market_purchase_rate numeric, rest_purchase_rate numeric, purchase_rate_index numeric, purchase_rate_gap_pp numeric, purchase_share_gap_pp numeric, lost_purchases_gap numeric)
+    LANGUAGE plpgsql STABLE
+    SET search_path=pg_catalog, pg_temp SET plan_cache_mode=force_custom_plan SET jit=off SET work_mem=64MB
+    AS $$
+#variable_conflict use_column
+DECLARE
+    periods date[];
+BEGIN
+    PERFORM sqp.check_limits($6, $7);
+    periods := sqp.chosen_periods($1, $2, $3, $4, $5);
+    RETURN QUERY
+    SELECT s.search_query_key, s.search_query, s.n_periods,
+        s.asin_click_count, s.asin_purchase_count, s.total_click_count, s.total_purchase_count,
+        ratio.purchase_rate, ratio.market_purchase_rate,
+        (s.total_purchase_count - s.asin_purchase_count)::numeric / nullif(s.total_click_count - s.asin_click_count, 0),
+        ratio.purchase_rate / nullif(ratio.market_purchase_rate, 0),
+        100 * (ratio.purchase_rate - ratio.market_purchase_rate),
+        100 * (ratio.purchase_share - ratio.click_share),
+        greatest(0, s.asin_click_count * ratio.market_purchase_rate - s.asin_purchase_count) AS lost
+    FROM sqp.query_sums($1, $2, $3, periods) AS s
+    CROSS JOIN LATERAL sqp.ratios(
+        s.asin_impression_count, s.asin_click_count, s.asin_cart_add_count, s.asin_purchase_count,
+        s.total_query_impression_count, s.total_click_count, s.total_cart_add_count, s.total_purchase_count
+    ) AS ratio
+    WHERE s.asin_click_count >= greatest($6, 1)
+    ORDER BY lost DESC NULLS LAST, s.search_query_key
+    LIMIT $7;
+END $$;
+
+CREATE FUNCTION sqp.forget_coverage()
+    RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path=pg_catalog, pg_temp
+    AS $$
+BEGIN
+    DELETE FROM sqp.report_coverage;
+    RETURN NULL;
+END $$;
+
+CREATE FUNCTION sqp.freshness(as_of timestamp with time zone)
+    RETURNS TABLE(client_id text, marketplace_id text, report_period text, last_period_start date, last_period_end date, data_age_days integer, next_period_end date, next_expected_on date, data_status text, n_missing_periods bigint, missing_periods date[], job_last_success_at timestamp with time zone, job_last_status text, job_status text, summaries_refreshed_at timestamp with time zone)
+    LANGUAGE sql STABLE
+    AS $$
+WITH warehouse AS (
+    SELECT relnamespace::regnamespace::text AS schema FROM pg_catalog.pg_class
+    WHERE oid = 'sqp.search_query_performance'::regclass
+),
+job AS (
+    SELECT registry.last_refreshed_at, registry.frequency_hours,
+        (
+            SELECT task.status FROM refresh.refresh_task AS task
+            WHERE task.table_schema = registry.table_schema AND task.table_name = registry.table_name
+                AND task.finished_at IS NOT NULL
+            ORDER BY task.finished_at DESC LIMIT 1
+        ) AS last_status
+    FROM refresh.refresh_table_registry AS registry, warehouse
+    WHERE registry.table_schema = warehouse.schema AND registry.table_name = 'search_query_performance'
+),
+summary AS (
+    SELECT min(status.last_refreshed_at) AS refreshed_at
+    FROM refresh.materialized_view_refresh_status AS status, warehouse WHERE status.table_schema = warehouse.schema
+),
+missing AS (
+    SELECT client_id, marketplace_id, report_period, array_agg(period_start ORDER BY period_start) AS periods,
+        max(period_start) AS last_missing, max(period_start) FILTER (WHERE is_stale) AS last_stale
+    FROM sqp.missing_periods($1)
+    GROUP BY client_id, marketplace_id, report_period
+),
+latest AS (
+    SELECT client_id, marketplace_id, report_period, max(period_start) AS last_start, max(period_end) AS last_end
+    FROM sqp.published_reports
+    GROUP BY client_id, marketplace_id, report_period
+)
+SELECT client_id, marketplace_id, report_period, last_start, last_end,
+    ($1 AT TIME ZONE 'UTC')::date - last_end, next.period_end, next.period_end + days.expected_days,
+    CASE
+        WHEN missing.last_stale > last_start THEN 'stale'
+        WHEN missing.last_missing > last_start THEN 'late'
+        ELSE 'fresh'
+    END,
+    coalesce(cardinality(missing.periods), 0)::bigint, coalesce(missing.periods, '{}'),
+    job.last_refreshed_at, job.last_status,
+    CASE
+        WHEN job.last_refreshed_at IS NULL THEN 'never'
+        WHEN job.last_status IN ('failed', 'held', 'skipped') THEN 'failing'
+        WHEN job.last_refreshed_at < $1 - make_interval(hours => 2 * job.frequency_hours) THEN 'overdue'
+        ELSE 'current'
+    END,
+    summary.refreshed_at
+FROM latest
+CROSS JOIN sqp.publication_days() AS days
+CROSS JOIN summary
+CROSS JOIN LATERAL (
+    SELECT CASE report_period
+        WHEN 'WEEK' THEN last_end + 7
+        WHEN 'MONTH' THEN (last_start + interval '2 months')::date - 1
+        ELSE (last_start + interval '6 months')::date - 1
+    END AS period_end
+) AS next
+LEFT JOIN job ON true
+LEFT JOIN missing USING (client_id, marketplace_id, report_period)
+ORDER BY 1, 2, 3
+$$;
+
+CREATE FUNCTION sqp.funnel_stage(client text, marketplace text, report_period text, first_period date, last_period date DEFAULT NULL::date, min_impressions bigint DEFAULT 100, min_clicks bigint DEFAULT 5, max_rows integer DEFAULT 50)
+    RETURNS TABLE(search_query_key text, search_query text, n_periods bigint, asin_impression_count bigint, asin_click_count bigint, asin_cart_add_count bigint, asin_purchase_count bigint, search_query_volume bigint, total_query_impression_count bigint, total_click_count bigint, total_cart_add_count bigint, total_purchase_count bigint, impression_share numeric, click_share numeric, purchase_share numeric, click_share_gap_pp numeric, purchase_share_gap_pp numeric, funnel_stage text)
+    LANGUAGE plpgsql STABLE
+    SET search_path=pg_catalog, pg_temp SET plan_cache_mode=force_custom_plan SET jit=off SET work_mem=64MB
+    AS $$
+#variable_conflict use_column
+DECLARE
+    periods date[];
+BEGIN
+    PERFORM sqp.check_limits($6, $8), sqp.check_limits($7, $8);
+    periods := sqp.chosen_periods($1, $2, $3, $4, $5);
+    RETURN QUERY
+    SELECT s.*, gap.impression_share, gap.click_share, gap.purchase_share, gap.click_gap, gap.purchase_gap,
+        CASE
+            WHEN gap.click_gap IS NULL THEN NULL
+            WHEN gap.click_gap < 0 AND gap.click_gap <= coalesce(gap.purchase_gap, 0) THEN 'click'
+            WHEN gap.purchase_gap < 0 THEN 'purchase'
+            WHEN gap.purchase_gap IS NULL THEN NULL
+            ELSE 'impression'
+        END
+    FROM sqp.query_sums($1, $2, $3, periods) AS s
+    CROSS JOIN LATERAL (
+        SELECT ratio.impression_share, ratio.click_share, ratio.purchase_share,
+            100 * (ratio.click_share - ratio.impression_share) AS click_gap,
+            CASE WHEN s.asin_click_count >= greatest($7, 1) THEN 100 * (ratio.purchase_share - ratio.click_share) END AS purchase_gap
+        FROM sqp.ratios(
+            s.asin_impression_count, s.asin_click_count, s.asin_cart_add_count, s.asin_purchase_count,
+            s.total_query_impression_count, s.total_click_count, s.total_cart_add_count, s.total_purchase_count
+        ) AS ratio
+    ) AS gap
+    WHERE s.asin_impression_count >= greatest($6, 1)
+    ORDER BY s.search_query_volume DESC NULLS LAST, s.search_query_key
+    LIMIT $8;
+END $$;
+
+CREATE FUNCTION sqp.import_mapping()
+    RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path=pg_catalog, pg_temp
+    AS $$
+BEGIN
+    CASE TG_TABLE_NAME
+        WHEN 'asin_brand_import' THEN
+            PERFORM sqp.add_brand(NEW.client_id, NEW.brand);
+            PERFORM sqp.map_asin(NEW.client_id, NEW.marketplace_id, NEW.asin, btrim(NEW.brand));
+        WHEN 'brand_term_import' THEN
+            PERFORM sqp.add_brand(NEW.client_id, NEW.brand);
+            PERFORM sqp.add_brand_term(NEW.client_id, btrim(NEW.brand), NEW.term);
+        WHEN 'query_class_import' THEN
+            PERFORM sqp.require('class', NEW.class);
+            PERFORM sqp.classify_query(NEW.client_id, NEW.marketplace_id, NEW.search_query, NEW.class);
+    END CASE;
+    RETURN NEW;
+END $$;
+
+CREATE FUNCTION sqp.keyword_funnel(client text, marketplace text, report_period text, query text, first_period date, last_period date DEFAULT NULL::date)
+    RETURNS TABLE(search_query_key text, search_query text, n_periods bigint, asin_impression_count bigint, asin_click_count bigint, asin_cart_add_count bigint, asin_purchase_count bigint, search_query_volume bigint, total_query_impression_count bigint, total_click_count bigint, total_cart_add_count bigint, total_purchase_count bigint, impression_share numeric, click_share numeric, cart_add_share numeric, purchase_share numeric, click_through_rate numeric, cart_add_rate numeric, purchase_rate numeric, cart_to_purchase_rate numeric, market_click_through_rate numeric, market_cart_add_rate numeric, market_purchase_rate numeric, market_cart_to_purchase_rate numeric, click_through_rate_index numeric, cart_add_rate_index numeric, purchase_rate_index numeric)
+    LANGUAGE plpgsql STABLE
+    SET search_path=pg_catalog, pg_temp SET plan_cache_mode=force_custom_plan SET jit=off SET work_mem=64MB
+    AS $$
+#variable_conflict use_column
+DECLARE
+    periods date[];
+BEGIN
+    PERFORM sqp.require('query', $4);
+    periods := sqp.chosen_periods($1, $2, $3, $5, $6);
+    RETURN QUERY
+    SELECT s.*, ratio.*,
+        ratio.click_through_rate / nullif(ratio.market_click_through_rate, 0),
+        ratio.cart_add_rate / nullif(ratio.market_cart_add_rate, 0),
+        ratio.purchase_rate / nullif(ratio.market_purchase_rate, 0)
+    FROM sqp.keyword_sums($1, $2, $3, periods, ARRAY[sqp.query_key($4)]) AS s
+    CROSS JOIN LATERAL sqp.ratios(
+        s.asin_impression_count, s.asin_click_count, s.asin_cart_add_count, s.asin_purchase_count,
+        s.total_query_impression_count, s.total_click_count, s.total_cart_add_count, s.total_purchase_count
+    ) AS ratio;
+END $$;
+
+CREATE FUNCTION sqp.keyword_market_share(client text, marketplace text, report_period text, query text, first_period date, last_period date DEFAULT NULL::date)
+    RETURNS TABLE(asin text, brand text, n_periods bigint, asin_impression_count bigint, asin_click_count bigint, asin_cart_add_count bigint, asin_purchase_count bigint, search_query_volume bigint, total_query_impression_count bigint, total_click_count bigint, total_cart_add_count bigint, total_purchase_count bigint, impression_share numeric, click_share numeric, cart_add_share numeric, purchase_share numeric)
+    LANGUAGE plpgsql STABLE
+    SET search_path=pg_catalog, pg_temp SET plan_cache_mode=force_custom_plan SET jit=off SET work_mem=64MB
+    AS $$
+#variable_conflict use_column
+DECLARE
+    periods date[];
+BEGIN
+    PERFORM sqp.require('query', $4);
+    periods := sqp.chosen_periods($1, $2, $3, $5, $6);
+    RETURN QUERY
+    WITH market AS (
+        SELECT sum(search_query_volume)::bigint AS search_query_volume,
+            sum(total_query_impression_count)::bigint AS total_query_impression_count,
+            sum(total_click_count)::bigint AS total_click_count,
+            sum(total_cart_add_count)::bigint AS total_cart_add_count,
+            sum(total_purchase_count)::bigint AS total_purchase_count
+        FROM sqp.search_query_market
+        WHERE client_id = $1 AND marketplace_id = $2 AND report_period = $3
+            AND period_start = ANY (periods) AND search_query_key = sqp.query_key($4)
+    ),
+    own AS (
+        SELECT asin, count(*) AS n_periods,
+            sum(asin_impression_count)::bigint AS asin_impression_count,
+            sum(asin_click_count)::bigint AS asin_click_count,
+            sum(asin_cart_add_count)::bigint AS asin_cart_add_count,
+            sum(asin_purchase_count)::bigint AS asin_purchase_count
+        FROM sqp.search_query_performance
+        WHERE client_id = $1 AND marketplace_id = $2 AND report_period = $3
+            AND period_start = ANY (periods) AND search_query_key = sqp.query_key($4)
+        GROUP BY asin
+    )
+    SELECT own.asin::text, coalesce(named.brand, 'unmapped'), own.n_periods,
+        own.asin_impression_count, own.asin_click_count, own.asin_cart_add_count, own.asin_purchase_count,
+        market.search_query_volume, market.total_query_impression_count, market.total_click_count, market.total_cart_add_count, market.total_purchase_count,
+        ratio.impression_share, ratio.click_share, ratio.cart_add_share, ratio.purchase_share
+    FROM own
+    CROSS JOIN market
+    LEFT JOIN sqp.brand_of_asin AS named ON named.client_id = $1 AND named.marketplace_id = $2 AND named.asin = own.asin
+    CROSS JOIN LATERAL sqp.ratios(
+        own.asin_impression_count, own.asin_click_count, own.asin_cart_add_count, own.asin_purchase_count,
+        market.total_query_impression_count, market.total_click_count, market.total_cart_add_count, market.total_purchase_count
+    ) AS ratio
+    ORDER BY own.asin_impression_count DESC NULLS LAST, own.asin;
+END $$;
+
+CREATE FUNCTION sqp.keyword_sums(client text, marketplace text, report_period text, periods date[], keys text[])
+    RETURNS TABLE(search_query_key text, search_query text, n_periods bigint, asin_impression_count bigint, asin_click_count bigint, asin_cart_add_count bigint, asin_purchase_count bigint, search_query_volume bigint, total_query_impression_count bigint, total_click_count bigint, total_cart_add_count bigint, total_purchase_count bigint)
+    LANGUAGE sql STABLE
+    AS $$
+SELECT search_query_key, market.search_query, market.n_periods,
+    asin_impression_count, asin_click_count, asin_cart_add_count, asin_purchase_count,
+    search_query_volume, total_query_impression_count, total_click_count, total_cart_add_count, total_purchase_count
+FROM (
+    SELECT search_query_key,
+        sum(asin_impression_count)::bigint AS asin_impression_count,
+        sum(asin_click_count)::bigint AS asin_click_count,
+        sum(asin_cart_add_count)::bigint AS asin_cart_add_count,
+        sum(asin_purchase_count)::bigint AS asin_purchase_count
+    FROM sqp.search_query_performance
+    WHERE client_id = $1 AND marketplace_id = $2 AND report_period = $3 AND period_start = ANY ($4)
+        AND search_query_key = ANY ($5)
+    GROUP BY search_query_key
+) AS own
+JOIN (
+    SELECT search_query_key, max(search_query) AS search_query, count(*) AS n_periods,
+        sum(search_query_volume)::bigint AS search_query_volume,
+        sum(total_query_impression_count)::bigint AS total_query_impression_count,
+        sum(total_click_count)::bigint AS total_click_count,
+        sum(total_cart_add_count)::bigint AS total_cart_add_count,
+        sum(total_purchase_count)::bigint AS total_purchase_count
+    FROM sqp.search_query_market
+    WHERE client_id = $1 AND marketplace_id = $2 AND report_period = $3 AND period_start = ANY ($4)
+        AND search_query_key = ANY ($5)
+    GROUP BY search_query_key
+) AS market USING (search_query_key)
+$$;
+
+CREATE FUNCTION sqp.keyword_trend(client text, marketplace text, report_period text, search_query text, first_period date DEFAULT NULL::date, last_period date DEFAULT NULL::date)
+    RETURNS TABLE(period_start date, asin_impression_count bigint, asin_click_count bigint, asin_cart_add_count bigint, asin_purchase_count bigint, search_query_volume bigint, total_query_impression_count bigint, total_click_count bigint, total_cart_add_count bigint, total_purchase_count bigint, impression_share numeric, click_share numeric, cart_add_share numeric, purchase_share numeric, click_through_rate numeric, cart_add_rate numeric, purchase_rate numeric, cart_to_purchase_rate numeric, market_click_through_rate numeric, market_cart_add_rate numeric, market_purchase_rate numeric, market_cart_to_purchase_rate numeric, search_query_volume_change numeric, asin_purchase_count_change numeric, impression_share_gap_pp numeric, click_share_gap_pp numeric, cart_add_share_gap_pp numeric, purchase_share_gap_pp numeric)
+    LANGUAGE plpgsql STABLE
+    SET search_path=pg_catalog, pg_temp SET plan_cache_mode=force_custom_plan SET jit=off SET work_mem=64MB
+    AS $$
+#variable_conflict use_column
+DECLARE
+    periods date[];
+BEGIN
+    PERFORM sqp.check_report($1, $2, $3), sqp.require('query', $4);
+    IF $5 IS NOT NULL THEN
+        PERFORM sqp.check_period($3, $5);
+    END IF;
+    periods := sqp.periods_between($1, $2, $3, $5, $6);
+    RETURN QUERY
+    WITH s AS (
+        SELECT period_start, asin_impression_count, asin_click_count, asin_cart_add_count, asin_purchase_count,
+            search_query_volume, total_query_impression_count, total_click_count, total_cart_add_count, total_purchase_count
+        FROM (
+            SELECT period_start,
+                sum(asin_impression_count)::bigint AS asin_impression_count,
+                sum(asin_click_count)::bigint AS asin_click_count,
+                sum(asin_cart_add_count)::bigint AS asin_cart_add_count,
+                sum(asin_purchase_count)::bigint AS asin_purchase_count
+            FROM sqp.search_query_performance
+            WHERE client_id = $1 AND marketplace_id = $2 AND report_period = $3
+                AND period_start = ANY (periods) AND search_query_key = sqp.query_key($4)
+            GROUP BY period_start
+        ) AS own
+        JOIN (
+            SELECT period_start, search_query_volume, total_query_impression_count, total_click_count, total_cart_add_count, total_purchase_count
+            FROM sqp.search_query_market
+            WHERE client_id = $1 AND marketplace_id = $2 AND report_period = $3
+                AND period_start = ANY (periods) AND search_query_key = sqp.query_key($4)
+        ) AS market USING (period_start)
+    ),
+    divided AS (
+        SELECT s.*, ratio.*
+        FROM s CROSS JOIN LATERAL sqp.ratios(
+            s.asin_impression_count, s.asin_click_count, s.asin_cart_add_count, s.asin_purchase_count,
+            s.total_query_impression_count, s.total_click_count, s.total_cart_add_count, s.total_purchase_count
+        ) AS ratio
+    )
+    SELECT now.*,
+        now.search_query_volume::numeric / nullif(before.search_query_volume, 0) - 1,
+        now.asin_purchase_count::numeric / nullif(before.asin_purchase_count, 0) - 1,
+        100 * (now.impression_share - before.impression_share),
+        100 * (now.click_share - before.click_share),
+        100 * (now.cart_add_share - before.cart_add_share),
+        100 * (now.purchase_share - before.purchase_share)
+    FROM divided AS now
+    LEFT JOIN divided AS before ON before.period_start = sqp.previous_start($3, now.period_start)
+    ORDER BY now.period_start;
+END $$;
+
+CREATE FUNCTION sqp.lost_purchases(client text, marketplace text, report_period text, first_period date, last_period date DEFAULT NULL::date, min_clicks bigint DEFAULT 5, max_rows integer DEFAULT 50)
+    RETURNS TABLE(search_query_key text, search_query text, n_periods bigint, asin_impression_count bigint, asin_click_count bigint, asin_cart_add_count bigint, asin_purchase_count bigint, search_query_volume bigint, total_query_impression_count bigint, total_click_count bigint, total_cart_add_count bigint, total_purchase_count bigint, lost_purchases_headroom numeric, lost_purchases_gap numeric, lost_purchases_rest numeric, lost_purchases_visibility numeric)
+    LANGUAGE plpgsql STABLE
+    SET search_path=pg_catalog, pg_temp SET plan_cache_mode=force_custom_plan SET jit=off SET work_mem=64MB
+    AS $$
+#variable_conflict use_column
+DECLARE
+    periods date[];
+BEGIN
+    PERFORM sqp.check_limits($6, $7);
+    periods := sqp.chosen_periods($1, $2, $3, $4, $5);
+    RETURN QUERY
+    SELECT s.*,
+        s.total_purchase_count - s.asin_purchase_count::numeric,
+        greatest(0, s.asin_click_count * s.total_purchase_count::numeric / nullif(s.total_click_count, 0) - s.asin_purchase_count) AS gap,
+        greatest(0, s.asin_click_count * (s.total_purchase_count - s.asin_purchase_count)::numeric
+            / nullif(s.total_click_count - s.asin_click_count, 0) - s.asin_purchase_count),
+        greatest(0, s.total_purchase_count * s.asin_impression_count::numeric / nullif(s.total_query_impression_count, 0) - s.asin_purchase_count)
+    FROM sqp.query_sums($1, $2, $3, periods) AS s
+    WHERE s.asin_click_count >= $6
+    ORDER BY gap DESC NULLS LAST, s.search_query_key
+    LIMIT $7;
+END $$;
+
+CREATE FUNCTION sqp.map_asin(client text, marketplace text, asin text, brand text, origin text DEFAULT 'manual'::text)
+    RETURNS void
+    LANGUAGE plpgsql
+    SET search_path=pg_catalog, pg_temp
+    AS $$
+#variable_conflict use_column
+BEGIN
+    PERFORM sqp.require('client', $1), sqp.require('marketplace', $2), sqp.require('asin', $3), sqp.require('brand', $4);
+    INSERT INTO sqp.asin_brand_map AS map (client_id, marketplace_id, asin, origin, brand_id)
+    VALUES ($1, $2, btrim($3), $5, sqp.brand_id_of($1, $4))
+    ON CONFLICT (client_id, marketplace_id, asin, origin) DO UPDATE SET brand_id = EXCLUDED.brand_id
+    WHERE map.brand_id <> EXCLUDED.brand_id;
+END $$;
+
+CREATE FUNCTION sqp.map_asins_by_title(client text)
+    RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path=pg_catalog, pg_temp
+    AS $$
+#variable_conflict use_column
+DECLARE
+    n_removed bigint;
+    n_written bigint;
+BEGIN
+    CREATE TEMPORARY TABLE sqp_titled ON COMMIT DROP AS
+    SELECT DISTINCT ON (product.marketplace_id, product.asin) product.marketplace_id, product.asin, mark.brand_id
+    FROM (
+        SELECT DISTINCT ON (marketplace_id, asin) marketplace_id, asin, ' ' || sqp.query_key(title) || ' ' AS words
+        FROM sqp.asin_performance_data
+        WHERE client_id = $1 AND title IS NOT NULL
+        ORDER BY marketplace_id, asin, period_start DESC
+    ) AS product
+    JOIN (
+        SELECT brand_id, sqp.query_key(brand) AS words FROM sqp.brands WHERE client_id = $1
+        UNION SELECT brand_id, sqp.query_key(term) FROM sqp.brand_terms WHERE client_id = $1
+    ) AS mark ON position(' ' || mark.words || ' ' IN product.words) > 0
+    ORDER BY product.marketplace_id, product.asin, length(mark.words) DESC, mark.brand_id;
+
+    DELETE FROM sqp.asin_brand_map AS map
+    WHERE map.client_id = $1 AND map.origin = 'automatic'
+        AND NOT EXISTS (
+            SELECT FROM pg_temp.sqp_titled AS t WHERE t.marketplace_id = map.marketplace_id AND t.asin = map.asin);
+    GET DIAGNOSTICS n_removed = ROW_COUNT;
+    INSERT INTO sqp.asin_brand_map AS map (client_id, marketplace_id, asin, origin, brand_id)
+    SELECT $1, marketplace_id, asin, 'automatic', brand_id FROM pg_temp.sqp_titled
+    ON CONFLICT (client_id, marketplace_id, asin, origin) DO UPDATE SET brand_id = EXCLUDED.brand_id
+    WHERE map.brand_id <> EXCLUDED.brand_id;
+    GET DIAGNOSTICS n_written = ROW_COUNT;
+    DROP TABLE pg_temp.sqp_titled;
+    RETURN n_removed + n_written;
+END $$;
+
+CREATE FUNCTION sqp.missing_periods(as_of timestamp with time zone)
+    RETURNS TABLE(client_id text, marketplace_id text, report_period text, period_start date, period_end date, expected_on date, stale_on date, is_stale boolean)
+    LANGUAGE sql STABLE
+    AS $$
+WITH report AS MATERIALIZED (
+    SELECT client_id, marketplace_id, report_period, period_start FROM sqp.published_reports
+)
+SELECT series.client_id, series.marketplace_id, series.report_period, due.period_start, due.period_end,
+    due.period_end + days.expected_days, due.period_end + days.stale_days,
+    due.period_end + days.stale_days <= ($1 AT TIME ZONE 'UTC')::date
+FROM (
+    SELECT client_id, marketplace_id, report_period, min(period_start) AS first_start
+    FROM report
+    GROUP BY client_id, marketplace_id, report_period
+) AS series
+CROSS JOIN sqp.publication_days() AS days
+CROSS JOIN LATERAL (
+    SELECT day::date AS period_start, (day + step.length)::date - 1 AS period_end
+    FROM (SELECT CASE series.report_period
+        WHEN 'WEEK' THEN interval '7 days' WHEN 'MONTH' THEN interval '1 month' ELSE interval '3 months' END AS length
+    ) AS step
+    CROSS JOIN LATERAL generate_series(series.first_start::timestamp, ($1 AT TIME ZONE 'UTC'), step.length) AS day
+) AS due
+WHERE due.period_end + days.expected_days <= ($1 AT TIME ZONE 'UTC')::date
+    AND NOT EXISTS (
+        SELECT FROM report
+        WHERE report.client_id = series.client_id AND report.marketplace_id = series.marketplace_id
+            AND report.report_period = series.report_period AND report.period_start = due.period_start)
+ORDER BY 1, 2, 3, 4
+$$;
+
+CREATE FUNCTION sqp.new_and_lost_queries(client text, marketplace text, report_period text, period_start date, comparison text DEFAULT NULL::text, max_rows integer DEFAULT 100)
+    RETURNS TABLE(query_set text, search_query_key text, search_query text, asin_impression_count bigint, asin_click_count bigint, asin_cart_add_count bigint, asin_purchase_count bigint, search_query_volume bigint, total_query_impression_count bigint, total_click_count bigint, total_cart_add_count bigint, total_purchase_count bigint)
+    LANGUAGE plpgsql STABLE
+    SET search_path=pg_catalog, pg_temp SET plan_cache_mode=force_custom_plan SET jit=off SET work_mem=64MB
+    AS $$
+#variable_conflict use_column
+DECLARE
+    compared date;
+BEGIN
+    PERFORM sqp.check_report($1, $2, $3), sqp.check_limits(0, $6);
+    compared := sqp.compared_start($3, $4, $5);
+    RETURN QUERY
+    SELECT CASE WHEN before.search_query_key IS NULL THEN 'new' ELSE 'lost' END,
+        search_query_key, coalesce(now.search_query, before.search_query),
+        coalesce(now.asin_impression_count, before.asin_impression_count),
+        coalesce(now.asin_click_count, before.asin_click_count),
+        coalesce(now.asin_cart_add_count, before.asin_cart_add_count),
+        coalesce(now.asin_purchase_count, before.asin_purchase_count),
+        coalesce(now.search_query_volume, before.search_query_volume),
+        coalesce(now.total_query_impression_count, before.total_query_impression_count),
+        coalesce(now.total_click_count, before.total_click_count),
+        coalesce(now.total_cart_add_count, before.total_cart_add_count),
+        coalesce(now.total_purchase_count, before.total_purchase_count)
+    FROM sqp.query_sums($1, $2, $3, ARRAY[$4]) AS now
+    FULL JOIN sqp.query_sums($1, $2, $3, ARRAY[compared]) AS before USING (search_query_key)
+    WHERE (now.search_query_key IS NULL OR before.search_query_key IS NULL)
+        AND EXISTS (
+            SELECT FROM sqp.search_query_market
+            WHERE client_id = $1 AND marketplace_id = $2 AND report_period = $3 AND period_start = compared)
+        AND EXISTS (
+            SELECT FROM sqp.search_query_market
+            WHERE client_id = $1 AND marketplace_id = $2 AND report_period = $3 AND period_start = $4)
+    ORDER BY coalesce(now.asin_impression_count, before.asin_impression_count) DESC NULLS LAST, search_query_key
+    LIMIT $6;
+END $$;
+
+CREATE FUNCTION sqp.owe_stale_events(as_of timestamp with time zone)
+    RETURNS bigint
+    LANGUAGE sql
+    SET search_path=pg_catalog, pg_temp
+    AS $$
+WITH newly AS (
+    INSERT INTO sqp.stale_alert (client_id, marketplace_id, report_period, period_start)
+    SELECT client_id, marketplace_id, report_period, period_start FROM sqp.missing_periods($1)
+    WHERE is_stale AND stale_on > ($1 AT TIME ZONE 'UTC')::date - 35
+    ON CONFLICT DO NOTHING
+    RETURNING *
+),
+owed AS (
+    INSERT INTO refresh.refresh_outbox (topic, payload)
+    SELECT 'refresh-events', jsonb_build_object(
+        'id', gen_random_uuid(), 'type', 'data.stale',
+        'occurred_at', to_char($1 AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+        'run_id', NULL,
+        'table', (SELECT relnamespace::regnamespace::text || '.' || relname FROM pg_class WHERE oid = 'sqp.search_query_performance'::regclass),
+        'data', jsonb_build_object(
+            'client_id', missing.client_id, 'marketplace_id', missing.marketplace_id,
+            'report_period', missing.report_period, 'period_start', missing.period_start, 'period_end', missing.period_end,
+            'expected_on', missing.expected_on, 'stale_on', missing.stale_on))
+    FROM newly
+    JOIN sqp.missing_periods($1) AS missing USING (client_id, marketplace_id, report_period, period_start)
+    RETURNING 1
+)
+SELECT count(*) FROM owed
+$$;
+
+CREATE FUNCTION sqp.periods_between(client text, marketplace text, report_period text, first_period date, last_period date)
+    RETURNS date[]
+    LANGUAGE sql STABLE
+    AS $$
+WITH RECURSIVE period (period_start) AS (
+    (
+        SELECT period_start FROM sqp.search_query_market
+        WHERE client_id = $1 AND marketplace_id = $2 AND report_period = $3 AND period_start >= coalesce($4, '-infinity')
+        ORDER BY period_start LIMIT 1
+    )
+    UNION ALL
+    SELECT (
+        SELECT market.period_start FROM sqp.search_query_market AS market
+        WHERE market.client_id = $1 AND market.marketplace_id = $2 AND market.report_period = $3
+            AND market.period_start > period.period_start
+        ORDER BY market.period_start LIMIT 1
+    )
+    FROM period WHERE period.period_start IS NOT NULL
+)
+SELECT coalesce(array_agg(period_start), '{}') FROM period WHERE period_start <= coalesce($5, 'infinity')
+$$;
+
+CREATE FUNCTION sqp.previous_start(report_period text, period_start date)
+    RETURNS date
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+SELECT CASE report_period
+    WHEN 'WEEK' THEN period_start - 7
+    WHEN 'MONTH' THEN (period_start - interval '1 month')::date
+    WHEN 'QUARTER' THEN (period_start - interval '3 months')::date
+END
+$$;
+
+CREATE FUNCTION sqp.price_position(client text, marketplace text, report_period text, period_start date, stage text DEFAULT 'purchase'::text, max_rows integer DEFAULT 100)
+    RETURNS TABLE(asin text, search_query_key text, search_query text, asin_count bigint, asin_median_price_amount numeric, total_median_price_amount numeric, price_currency_code text, price_index numeric)
+    LANGUAGE plpgsql STABLE
+    SET search_path=pg_catalog, pg_temp SET plan_cache_mode=force_custom_plan SET jit=off SET work_mem=64MB
+    AS $$
+#variable_conflict use_column
+BEGIN
+    PERFORM sqp.check_report($1, $2, $3), sqp.check_period($3, $4), sqp.check_limits(0, $6);
+    PERFORM sqp.check_stage($5, ARRAY['click', 'cart_add', 'purchase']);
+    RETURN QUERY
+    WITH price AS (
+        SELECT asin, search_query_key, search_query,
+            CASE $5 WHEN 'click' THEN asin_click_count WHEN 'cart_add' THEN asin_cart_add_count WHEN 'purchase' THEN asin_purchase_count END AS own_count,
+            CASE $5 WHEN 'click' THEN asin_median_click_price_amount WHEN 'cart_add' THEN asin_median_cart_add_price_amount WHEN 'purchase' THEN asin_median_purchase_price_amount END AS own,
+            CASE $5 WHEN 'click' THEN total_median_click_price_amount WHEN 'cart_add' THEN total_median_cart_add_price_amount WHEN 'purchase' THEN total_median_purchase_price_amount END AS market,
+            CASE $5 WHEN 'click' THEN asin_median_click_price_currency_code WHEN 'cart_add' THEN asin_median_cart_add_price_currency_code WHEN 'purchase' THEN asin_median_purchase_price_currency_code END AS own_currency,
+            CASE $5 WHEN 'click' THEN total_median_click_price_currency_code WHEN 'cart_add' THEN total_median_cart_add_price_currency_code WHEN 'purchase' THEN total_median_purchase_price_currency_code END AS market_currency
+        FROM sqp.search_query_performance
+        WHERE client_id = $1 AND marketplace_id = $2 AND report_period = $3 AND period_start = $4
+    )
+    SELECT price.asin::text, price.search_query_key, price.search_query, price.own_count, price.own, price.market,
+        price.own_currency::text, price.own / nullif(price.market, 0)
+    FROM price
+    WHERE price.own IS NOT NULL AND price.market IS NOT NULL AND price.own_currency IS NOT DISTINCT FROM price.market_currency
+    ORDER BY price.own_count DESC NULLS LAST, price.asin, price.search_query_key
+    LIMIT $6;
+END $$;
+
+CREATE FUNCTION sqp.publication_days(OUT expected_days integer, OUT stale_days integer)
+    RETURNS record
+    LANGUAGE sql STABLE
+    AS $$
+SELECT coalesce(max((checks ->> 'expected_days')::integer), 5), coalesce(max((checks ->> 'stale_days')::integer), 10)
+FROM refresh.refresh_table_registry AS registry
+JOIN pg_catalog.pg_class AS relation ON relation.oid = 'sqp.search_query_performance'::regclass
+WHERE registry.table_schema = relation.relnamespace::regnamespace::text AND registry.table_name = relation.relname
+$$;
+
+CREATE FUNCTION sqp.query_key(search_query text)
+    RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE STRICT
+    AS $$
+SELECT btrim(regexp_replace(
+    replace(replace(lower(normalize(search_query, NFKC)), 'ß', 'ss'), 'ς', 'σ'), '[\s\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+', ' ', 'g'))
+$$;
+
+CREATE FUNCTION sqp.query_sums(client text, marketplace text, report_period text, periods date[])
+    RETURNS TABLE(search_query_key text, search_query text, n_periods bigint, asin_impression_count bigint, asin_click_count bigint, asin_cart_add_count bigint, asin_purchase_count bigint, search_query_volume bigint, total_query_impression_count bigint, total_click_count bigint, total_cart_add_count bigint, total_purchase_count bigint)
+    LANGUAGE sql STABLE
+    AS $$
+SELECT market.search_query_key, market.search_query, 1::bigint,
+    own.asin_impression_count, own.asin_click_count, own.asin_cart_add_count, own.asin_purchase_count,
+    market.search_query_volume, market.total_query_impression_count, market.total_click_count, market.total_cart_add_count, market.total_purchase_count
+FROM (
+    SELECT search_query_key,
+        sum(asin_impression_count)::bigint AS asin_impression_count,
+        sum(asin_click_count)::bigint AS asin_click_count,
+        sum(asin_cart_add_count)::bigint AS asin_cart_add_count,
+        sum(asin_purchase_count)::bigint AS asin_purchase_count
+    FROM sqp.search_query_performance
+    WHERE client_id = $1 AND marketplace_id = $2 AND report_period = $3 AND period_start = ($4)[1]
+    GROUP BY search_query_key
+) AS own
+JOIN sqp.search_query_market AS market
+    ON market.client_id = $1 AND market.marketplace_id = $2 AND market.report_period = $3 AND market.period_start = ($4)[1]
+    AND market.search_query_key = own.search_query_key
+WHERE cardinality($4) = 1
+UNION ALL
+SELECT search_query_key, max(search_query), count(search_query),
+    sum(asin_impression_count)::bigint AS asin_impression_count,
+    sum(asin_click_count)::bigint AS asin_click_count,
+    sum(asin_cart_add_count)::bigint AS asin_cart_add_count,
+    sum(asin_purchase_count)::bigint AS asin_purchase_count,
+    sum(search_query_volume)::bigint AS search_query_volume,
+    sum(total_query_impression_count)::bigint AS total_query_impression_count,
+    sum(total_click_count)::bigint AS total_click_count,
+    sum(total_cart_add_count)::bigint AS total_cart_add_count,
+    sum(total_purchase_count)::bigint AS total_purchase_count
+FROM (
+    SELECT search_query_key, NULL AS search_query, asin_impression_count, asin_click_count, asin_cart_add_count, asin_purchase_count,
+        NULL::bigint AS search_query_volume, NULL::bigint AS total_query_impression_count, NULL::bigint AS total_click_count, NULL::bigint AS total_cart_add_count, NULL::bigint AS total_purchase_count
+    FROM sqp.search_query_performance
+    WHERE client_id = $1 AND marketplace_id = $2 AND report_period = $3 AND period_start = ANY ($4)
+    UNION ALL
+    SELECT search_query_key, search_query, NULL, NULL, NULL, NULL,
+        search_query_volume, total_query_impression_count, total_click_count, total_cart_add_count, total_purchase_count
+    FROM sqp.search_query_market
+    WHERE client_id = $1 AND marketplace_id = $2 AND report_period = $3 AND period_start = ANY ($4)
+) AS side
+WHERE cardinality($4) > 1
+GROUP BY search_query_key
+$$;
+
+CREATE FUNCTION sqp.rank_changes(client text, marketplace text, report_period text, period_start date, comparison text DEFAULT NULL::text, max_rows integer DEFAULT 50)
+    RETURNS TABLE(asin text, search_query_key text, search_query text, search_query_score bigint, previous_search_query_score bigint, search_query_score_change bigint)
+    LANGUAGE plpgsql STABLE
+    SET search_path=pg_catalog, pg_temp SET plan_cache_mode=force_custom_plan SET jit=off SET work_mem=64MB
+    AS $$
+#variable_conflict use_column
+DECLARE
+    compared date;
+BEGIN
+    PERFORM sqp.check_report($1, $2, $3), sqp.check_limits(0, $6);
+    compared := sqp.compared_start($3, $4, $5);
+    RETURN QUERY
+    SELECT now.asin::text, now.search_query_key, now.search_query, now.search_query_score, before.search_query_score,
+        before.search_query_score - now.search_query_score
+    FROM sqp.search_query_performance AS now
+    JOIN sqp.search_query_performance AS before USING (client_id, marketplace_id, report_period, asin, search_query_key)
+    WHERE client_id = $1 AND marketplace_id = $2 AND report_period = $3 AND now.period_start = $4
+        AND before.period_start = compared AND now.search_query_score <> before.search_query_score
+    ORDER BY abs(before.search_query_score - now.search_query_score) DESC, now.search_query_score, now.asin, now.search_query_key
+    LIMIT $6;
+END $$;
+
+CREATE FUNCTION sqp.ratios(asin_impression_count bigint, asin_click_count bigint, asin_cart_add_count bigint, asin_purchase_count bigint, total_query_impression_count bigint, total_click_count bigint, total_cart_add_count bigint, total_purchase_count bigint)
+    RETURNS TABLE(impression_share numeric, click_share numeric, cart_add_share numeric, purchase_share numeric, click_through_rate numeric, cart_add_rate numeric, purchase_rate numeric, cart_to_purchase_rate numeric, market_click_through_rate numeric, market_cart_add_rate numeric, market_purchase_rate numeric, market_cart_to_purchase_rate numeric)
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+SELECT
+    asin_impression_count::numeric / nullif(total_query_impression_count, 0),
+    asin_click_count::numeric / nullif(total_click_count, 0),
+    asin_cart_add_count::numeric / nullif(total_cart_add_count, 0),
+    asin_purchase_count::numeric / nullif(total_purchase_count, 0),
+    asin_click_count::numeric / nullif(asin_impression_count, 0),
+    asin_cart_add_count::numeric / nullif(asin_click_count, 0),
+    asin_purchase_count::numeric / nullif(asin_click_count, 0),
+    asin_purchase_count::numeric / nullif(asin_cart_add_count, 0),
+    total_click_count::numeric / nullif(total_query_impression_count, 0),
+    total_cart_add_count::numeric / nullif(total_click_count, 0),
+    total_purchase_count::numeric / nullif(total_click_count, 0),
+    total_purchase_count::numeric / nullif(total_cart_add_count, 0)
+$$;
+
+CREATE FUNCTION sqp.record_coverage()
+    RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path=pg_catalog, pg_temp
+    AS $$
+BEGIN
+    WITH series AS (
+        SELECT DISTINCT client_id, marketplace_id, report_period FROM changed
+    ),
+    measured AS MATERIALIZED (
+        SELECT client_id, marketplace_id, report_period, period_start, asin
+        FROM sqp.asin_performance_data JOIN series USING (client_id, marketplace_id, report_period)
+    ),
+    report AS MATERIALIZED (
+        SELECT DISTINCT client_id, marketplace_id, report_period, period_start FROM measured
+    ),
+    calendar AS (
+        SELECT client_id, marketplace_id, report_period, day::date AS period_start
+        FROM (
+            SELECT client_id, marketplace_id, report_period, min(period_start) AS first, max(period_start) AS last
+            FROM report GROUP BY 1, 2, 3
+        ) AS bounds
+        CROSS JOIN LATERAL generate_series(first::timestamp, last::timestamp, CASE report_period
+            WHEN 'WEEK' THEN interval '7 days' WHEN 'MONTH' THEN interval '1 month' ELSE interval '3 months' END) AS day
+    ),
+    lifetime AS (
+        SELECT client_id, marketplace_id, report_period, asin, min(period_start) AS first
+        FROM measured GROUP BY 1, 2, 3, 4
+    ),
+    expected AS MATERIALIZED (
+        SELECT client_id, marketplace_id, report_period, calendar.period_start, lifetime.asin,
+            CASE
+                WHEN measured.asin IS NOT NULL THEN 'measured'
+                WHEN report.period_start IS NOT NULL THEN 'empty_report'
+                ELSE 'not_covered'
+            END AS coverage
+        FROM lifetime
+        JOIN calendar USING (client_id, marketplace_id, report_period)
+        LEFT JOIN report USING (client_id, marketplace_id, report_period, period_start)
+        LEFT JOIN measured USING (client_id, marketplace_id, report_period, period_start, asin)
+        WHERE calendar.period_start >= lifetime.first
+    ),
+    gone AS (
+        DELETE FROM sqp.report_coverage AS known USING series
+        WHERE (known.client_id, known.marketplace_id, known.report_period)
+                = (series.client_id, series.marketplace_id, series.report_period)
+            AND NOT EXISTS (
+                SELECT FROM expected
+                WHERE (expected.client_id, expected.marketplace_id, expected.report_period, expected.period_start, expected.asin)
+                    = (known.client_id, known.marketplace_id, known.report_period, known.period_start, known.asin))
+    )
+    INSERT INTO sqp.report_coverage AS known (client_id, marketplace_id, report_period, period_start, asin, coverage)
+    SELECT client_id, marketplace_id, report_period, period_start, asin, expected.coverage
+    FROM expected
+    LEFT JOIN sqp.report_coverage AS before USING (client_id, marketplace_id, report_period, period_start, asin)
+    WHERE before.coverage IS DISTINCT FROM expected.coverage
+    ON CONFLICT (client_id, marketplace_id, report_period, period_start, asin) DO UPDATE SET coverage = EXCLUDED.coverage;
+    RETURN NULL;
+END $$;
+
+CREATE FUNCTION sqp.register_summaries(priority integer DEFAULT 50, frequency_hours integer DEFAULT 24)
+    RETURNS SETOF text
+    LANGUAGE sql
+    SET search_path=pg_catalog, pg_temp
+    AS $$
+WITH warehouse AS (
+    SELECT relnamespace::regnamespace::text AS schema FROM pg_class WHERE oid = 'sqp.search_query_performance'::regclass
+),
+wanted (place, name, inputs) AS (VALUES
+    (1, 'search_performance_summary', ARRAY['search_query_performance', 'search_query_market']),
+    (2, 'weekly_summary', ARRAY['search_query_performance', 'search_query_market']),
+    (2, 'monthly_summary', ARRAY['search_query_performance', 'search_query_market']),
+    (2, 'quarterly_summary', ARRAY['search_query_performance', 'search_query_market']),
+    (2, 'asin_period_summary', ARRAY['asin_performance_data', 'search_query_performance', 'search_query_market']),
+    (2, 'query_class_summary', ARRAY['search_query_performance', 'search_query_market']),
+    (2, 'cannibalisation_summary', ARRAY['search_query_performance']),
+    (3, 'brand_period_summary', ARRAY['search_performance_summary'])
+)
+SELECT view.table_schema || '.' || view.table_name
+FROM (SELECT * FROM wanted, warehouse ORDER BY place, name) AS wanted
+CROSS JOIN LATERAL refresh.register_table(
+    wanted.schema, wanted.name, handler => 'summaries', priority => $1 + wanted.place, frequency_hours => $2,
+    depends_on => (SELECT jsonb_object_agg(wanted.schema || '.' || input, 'hard') FROM unnest(wanted.inputs) AS input)
+) AS view
+$$;
+
+CREATE FUNCTION sqp.remove_brand(client text, brand text)
+    RETURNS void
+    LANGUAGE plpgsql
+    SET search_path=pg_catalog, pg_temp
+    AS $$
+DECLARE
+    gone bigint := sqp.brand_id_of($1, $2);
+BEGIN
+    DELETE FROM sqp.brand_terms WHERE brand_id = gone;
+    DELETE FROM sqp.asin_brand_map WHERE brand_id = gone;
+    DELETE FROM sqp.brands WHERE brand_id = gone;
+END $$;
+
+CREATE FUNCTION sqp.remove_brand_term(client text, brand text, term text)
+    RETURNS boolean
+    LANGUAGE plpgsql
+    SET search_path=pg_catalog, pg_temp
+    AS $$
+#variable_conflict use_column
+BEGIN
+    DELETE FROM sqp.brand_terms
+    WHERE client_id = $1 AND brand_id = sqp.brand_id_of($1, $2) AND sqp.query_key(term) = sqp.query_key($3);
+    RETURN FOUND;
+END $$;
+
+CREATE FUNCTION sqp.rename_brand(client text, brand text, new_brand text)
+    RETURNS void
+    LANGUAGE plpgsql
+    SET search_path=pg_catalog, pg_temp
+    AS $$
+BEGIN
+    PERFORM sqp.require('new_brand', $3);
+    UPDATE sqp.brands SET brand = btrim($3) WHERE brand_id = sqp.brand_id_of($1, $2);
+END $$;
+
+CREATE FUNCTION sqp.require(name text, value text)
+    RETURNS void
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path=pg_catalog, pg_temp
+    AS $$
+BEGIN
+    IF value IS NULL OR btrim(value) = '' THEN
+        RAISE EXCEPTION '% is missing', name USING ERRCODE = 'invalid_parameter_value', HINT = 'Give a text that is not empty.';
+    END IF;
+END $$;
+
+CREATE FUNCTION sqp.share_movers(client text, marketplace text, report_period text, period_start date, comparison text DEFAULT NULL::text, stage text DEFAULT 'purchase'::text, min_total bigint DEFAULT 10, max_rows integer DEFAULT 20)
+    RETURNS TABLE(search_query_key text, search_query text, asin_count bigint, previous_asin_count bigint, total_count bigint, previous_total_count bigint, share numeric, previous_share numeric, share_gap_pp numeric)
+    LANGUAGE plpgsql STABLE
+    SET search_path=pg_catalog, pg_temp SET plan_cache_mode=force_custom_plan SET jit=off SET work_mem=64MB
+    AS $$
+#variable_conflict use_column
+DECLARE
+    compared date;
+BEGIN
+    PERFORM sqp.check_report($1, $2, $3), sqp.check_limits($7, $8);
+    PERFORM sqp.check_stage($6, ARRAY['impression', 'click', 'cart_add', 'purchase']);
+    compared := sqp.compared_start($3, $4, $5);
+    RETURN QUERY
+    WITH joined AS (
+        SELECT search_query_key, now.search_query,
+            CASE $6 WHEN 'impression' THEN now.asin_impression_count WHEN 'click' THEN now.asin_click_count WHEN 'cart_add' THEN now.asin_cart_add_count WHEN 'purchase' THEN now.asin_purchase_count END AS own,
+            CASE $6 WHEN 'impression' THEN before.asin_impression_count WHEN 'click' THEN before.asin_click_count WHEN 'cart_add' THEN before.asin_cart_add_count WHEN 'purchase' THEN before.asin_purchase_count END AS previous_own,
+            CASE $6 WHEN 'impression' THEN now.total_query_impression_count WHEN 'click' THEN now.total_click_count WHEN 'cart_add' THEN now.total_cart_add_count WHEN 'purchase' THEN now.total_purchase_count END AS total,
+            CASE $6 WHEN 'impression' THEN before.total_query_impression_count WHEN 'click' THEN before.total_click_count WHEN 'cart_add' THEN before.total_cart_add_count WHEN 'purchase' THEN before.total_purchase_count END AS previous_total
+        FROM sqp.query_sums($1, $2, $3, ARRAY[$4]) AS now
+        JOIN sqp.query_sums($1, $2, $3, ARRAY[compared]) AS before USING (search_query_key)
+    )
+    SELECT search_query_key, search_query, own, previous_own, total, previous_total,
+        own::numeric / nullif(total, 0), previous_own::numeric / nullif(previous_total, 0),
+        100 * (own::numeric / nullif(total, 0) - previous_own::numeric / nullif(previous_total, 0)) AS gap
+    FROM joined
+    WHERE total >= $7 AND previous_total >= $7 AND total > 0 AND previous_total > 0
+    ORDER BY abs(100 * (own::numeric / nullif(total, 0) - previous_own::numeric / nullif(previous_total, 0))) DESC NULLS LAST, search_query_key
+    LIMIT $8;
+END $$;
+
+CREATE FUNCTION sqp.unmap_asin(client text, marketplace text, asin text, origin text DEFAULT 'manual'::text)
+    RETURNS boolean
+    LANGUAGE plpgsql
+    SET search_path=pg_catalog, pg_temp
+    AS $$
+#variable_conflict use_column
+BEGIN
+    DELETE FROM sqp.asin_brand_map
+    WHERE client_id = $1 AND marketplace_id = $2 AND asin = $3 AND origin = $4;
+    RETURN FOUND;
+END $$;
+
+CREATE FUNCTION sqp.year_before(report_period text, period_start date)
+    RETURNS date
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+SELECT CASE report_period
+    WHEN 'WEEK' THEN period_start - 364
+    ELSE (period_start - interval '1 year')::date
+END
+$$;
+
 CREATE TRIGGER insert_only BEFORE DELETE OR UPDATE ON refresh.refresh_audit_log FOR EACH ROW EXECUTE FUNCTION refresh.refuse_change();
 CREATE TRIGGER no_truncate BEFORE TRUNCATE ON refresh.refresh_audit_log FOR EACH STATEMENT EXECUTE FUNCTION refresh.refuse_change();
 CREATE TRIGGER no_truncate BEFORE TRUNCATE ON refresh.refresh_audit_log_rest FOR EACH STATEMENT EXECUTE FUNCTION refresh.refuse_change();
@@ -1888,6 +3626,7 @@ CREATE TRIGGER audit_dependency AFTER INSERT OR DELETE OR UPDATE ON refresh.refr
 CREATE TRIGGER check_dependency BEFORE INSERT OR UPDATE ON refresh.refresh_dependency FOR EACH ROW EXECUTE FUNCTION refresh.check_dependency();
 CREATE TRIGGER audit_run_move AFTER INSERT OR UPDATE ON refresh.refresh_run FOR EACH ROW EXECUTE FUNCTION refresh.audit_run_move();
 CREATE TRIGGER audit_configuration AFTER INSERT OR DELETE OR UPDATE ON refresh.refresh_table_registry FOR EACH ROW EXECUTE FUNCTION refresh.audit_configuration();
+CREATE TRIGGER check_quality_rules BEFORE INSERT OR UPDATE OF checks ON refresh.refresh_table_registry FOR EACH ROW WHEN ((jsonb_typeof(new.checks) = 'object'::text)) EXECUTE FUNCTION refresh.check_quality_rules();
 CREATE TRIGGER check_registration BEFORE INSERT OR UPDATE ON refresh.refresh_table_registry FOR EACH ROW EXECUTE FUNCTION refresh.check_registration();
 CREATE TRIGGER check_unregistration BEFORE DELETE ON refresh.refresh_table_registry FOR EACH ROW EXECUTE FUNCTION refresh.check_unregistration();
 CREATE TRIGGER announce_task_end AFTER UPDATE ON refresh.refresh_task FOR EACH ROW WHEN (refresh.is_terminal(new.status)) EXECUTE FUNCTION refresh.announce_task_end();
@@ -1897,6 +3636,24 @@ CREATE TRIGGER forget_days_inserted AFTER INSERT ON refresh.refresh_task REFEREN
 CREATE TRIGGER forget_days_updated AFTER UPDATE ON refresh.refresh_task REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION refresh.forget_days();
 CREATE TRIGGER guard_task_move BEFORE UPDATE ON refresh.refresh_task FOR EACH ROW EXECUTE FUNCTION refresh.guard_task_move();
 CREATE TRIGGER audit_webhook AFTER INSERT OR DELETE OR UPDATE ON refresh.webhook_endpoint FOR EACH ROW EXECUTE FUNCTION refresh.audit_webhook();
+CREATE TRIGGER import_mapping INSTEAD OF INSERT ON sqp.asin_brand_import FOR EACH ROW EXECUTE FUNCTION sqp.import_mapping();
+CREATE TRIGGER raise_input_version AFTER INSERT OR DELETE ON sqp.asin_brand_map FOR EACH ROW EXECUTE FUNCTION refresh.raise_input_version();
+CREATE TRIGGER raise_input_version_on_truncate AFTER TRUNCATE ON sqp.asin_brand_map FOR EACH STATEMENT EXECUTE FUNCTION refresh.raise_input_version();
+CREATE TRIGGER raise_input_version_on_update AFTER UPDATE ON sqp.asin_brand_map FOR EACH ROW WHEN ((old.* IS DISTINCT FROM new.*)) EXECUTE FUNCTION refresh.raise_input_version();
+CREATE TRIGGER forget_coverage AFTER TRUNCATE ON sqp.asin_performance_data FOR EACH STATEMENT EXECUTE FUNCTION sqp.forget_coverage();
+CREATE TRIGGER record_coverage_of_new AFTER INSERT ON sqp.asin_performance_data REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION sqp.record_coverage();
+CREATE TRIGGER record_coverage_of_old AFTER DELETE ON sqp.asin_performance_data REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION sqp.record_coverage();
+CREATE TRIGGER import_mapping INSTEAD OF INSERT ON sqp.brand_term_import FOR EACH ROW EXECUTE FUNCTION sqp.import_mapping();
+CREATE TRIGGER raise_input_version AFTER INSERT OR DELETE ON sqp.brand_terms FOR EACH ROW EXECUTE FUNCTION refresh.raise_input_version();
+CREATE TRIGGER raise_input_version_on_truncate AFTER TRUNCATE ON sqp.brand_terms FOR EACH STATEMENT EXECUTE FUNCTION refresh.raise_input_version();
+CREATE TRIGGER raise_input_version_on_update AFTER UPDATE ON sqp.brand_terms FOR EACH ROW WHEN ((old.* IS DISTINCT FROM new.*)) EXECUTE FUNCTION refresh.raise_input_version();
+CREATE TRIGGER raise_input_version AFTER INSERT OR DELETE ON sqp.brands FOR EACH ROW EXECUTE FUNCTION refresh.raise_input_version();
+CREATE TRIGGER raise_input_version_on_truncate AFTER TRUNCATE ON sqp.brands FOR EACH STATEMENT EXECUTE FUNCTION refresh.raise_input_version();
+CREATE TRIGGER raise_input_version_on_update AFTER UPDATE ON sqp.brands FOR EACH ROW WHEN ((old.* IS DISTINCT FROM new.*)) EXECUTE FUNCTION refresh.raise_input_version();
+CREATE TRIGGER raise_input_version AFTER INSERT OR DELETE ON sqp.query_class FOR EACH ROW EXECUTE FUNCTION refresh.raise_input_version();
+CREATE TRIGGER raise_input_version_on_truncate AFTER TRUNCATE ON sqp.query_class FOR EACH STATEMENT EXECUTE FUNCTION refresh.raise_input_version();
+CREATE TRIGGER raise_input_version_on_update AFTER UPDATE ON sqp.query_class FOR EACH ROW WHEN ((old.* IS DISTINCT FROM new.*)) EXECUTE FUNCTION refresh.raise_input_version();
+CREATE TRIGGER import_mapping INSTEAD OF INSERT ON sqp.query_class_import FOR EACH ROW EXECUTE FUNCTION sqp.import_mapping();
 
 CREATE EVENT TRIGGER refresh_register_commented ON ddl_command_end WHEN TAG IN ('COMMENT') EXECUTE FUNCTION refresh.register_commented();
 
@@ -1909,9 +3666,9 @@ COMMENT ON FUNCTION refresh.column_type(pg_catalog.regclass,pg_catalog.text) IS 
 COMMENT ON FUNCTION refresh.configuration(refresh.refresh_table_registry) IS 'The part of a registry row that people decide.';
 COMMENT ON FUNCTION refresh.disable_webhook(pg_catalog.uuid,pg_catalog.text) IS 'Disables an endpoint and ends what waits for it; false when it was disabled or is gone.';
 COMMENT ON FUNCTION refresh.empty_audit_rest() IS 'Moves the rows of the default partition of the audit log into partitions of their months.';
-COMMENT ON FUNCTION refresh.grant_access(pg_catalog.text) IS 'Lets the loader fill, and the API and dashboards read, the tables of a schema, those made later by the caller included.';
 COMMENT ON FUNCTION refresh.is_wanted(pg_catalog.text[],pg_catalog.text[],pg_catalog.text,pg_catalog.text) IS 'Whether an endpoint with these filters gets the event.';
 COMMENT ON TABLE refresh.managed_schema IS 'Schemas whose tables register themselves by a comment that has, at its end, refresh: {…}: options of refresh.register_table as JSON.';
+COMMENT ON FUNCTION refresh.owe_stale_events(timestamp with time zone) IS 'Owes the data.stale events of every registered warehouse; called by the sweep. Returns how many.';
 COMMENT ON TABLE refresh.refresh_audit_log IS 'Something that happened. Insert-only; folding the task events gives refresh_task.';
 COMMENT ON TABLE refresh.refresh_checkpoint IS 'A slice of a task: which scopes, which BigQuery job, how far it was read and staged.';
 COMMENT ON COLUMN refresh.refresh_checkpoint.rows_received IS 'Rows of the slice''s result; rows_read counts the source rows behind them.';
@@ -1922,12 +3679,14 @@ COMMENT ON COLUMN refresh.refresh_day.durations_ms IS 'Of every task that was st
 COMMENT ON TABLE refresh.refresh_dead_letter IS 'A message that nobody could handle, with the reason; the payload can be replayed.';
 COMMENT ON TABLE refresh.refresh_dependency IS 'A table waits for another: hard needs its success, soft only its end.';
 COMMENT ON TABLE refresh.refresh_heartbeat IS 'When the sweep, and its hourly cleanup, last ran to their end.';
+COMMENT ON TABLE refresh.refresh_input_version IS 'A table without a source that summaries read, such as a mapping kept by hand, with a version that its changes raise.';
 COMMENT ON TABLE refresh.refresh_outbox IS 'A message that is owed, written in the transaction that makes it true.';
 COMMENT ON TABLE refresh.refresh_partition_state IS 'A scope value of a target table as last published; fingerprint NULL: the scope had vanished.';
 COMMENT ON TABLE refresh.refresh_quarantine IS 'A source row that the target cannot hold, with the reason.';
 COMMENT ON COLUMN refresh.refresh_run.request IS 'What was asked: tables (schema.name), force, mode.';
 COMMENT ON COLUMN refresh.refresh_run.snapshot_at IS 'The moment, by the clock of BigQuery, at which every query of the run reads.';
 COMMENT ON TABLE refresh.refresh_table_registry IS 'A table or materialized view that is refreshed, and how.';
+COMMENT ON COLUMN refresh.refresh_table_registry.checks IS 'Thresholds of the gates: table_min_ratio, scope_min_ratio, scope_history; the data''s own checks by name, {"max": fraction of rows, "outcome": "warn", "hold" or "off"}; expected_days and stale_days after a period''s end.';
 COMMENT ON COLUMN refresh.refresh_table_registry.column_map IS 'JSON object, source column to target column; null leaves a column out.';
 COMMENT ON COLUMN refresh.refresh_table_registry.config_version IS 'Raised by every change of the configuration.';
 COMMENT ON COLUMN refresh.refresh_table_registry.data_version IS 'Raised by every publish that wrote rows; summaries compare it.';
@@ -1943,12 +3702,12 @@ COMMENT ON COLUMN refresh.refresh_task.attempt IS 'Claims since the task last ma
 COMMENT ON COLUMN refresh.refresh_task.commit_marker IS 'Written by each fenced transaction: tells whether a COMMIT without reply took place.';
 COMMENT ON COLUMN refresh.refresh_task.owed_at IS 'When a message for the task was last put into the outbox.';
 COMMENT ON TABLE refresh.refresh_task_scope IS 'What the plan found for one scope value, and does about it.';
-COMMENT ON FUNCTION refresh.refresh_view(pg_catalog.text,pg_catalog.text) IS 'Refreshes a registered materialized view while it is read, with the rights of its owner; returns its rows.';
 COMMENT ON FUNCTION refresh.register_table(pg_catalog.text,pg_catalog.text,pg_catalog.text,pg_catalog.text,pg_catalog.jsonb,pg_catalog.text[],pg_catalog.text,pg_catalog.text,pg_catalog.text,pg_catalog.text,integer,integer,integer,integer,integer,bigint,pg_catalog.jsonb,pg_catalog.jsonb,pg_catalog.text,pg_catalog.jsonb) IS 'Registers a table, or sets its whole configuration anew. depends_on: {"schema.name": "hard" or "soft"}; NULL leaves the dependencies as they are.';
 COMMENT ON FUNCTION refresh.request_run(pg_catalog.text[],boolean,pg_catalog.text,pg_catalog.text) IS 'Asks for a manual run of the named tables (schema.table), or of all that are enabled. Returns the run id.';
 COMMENT ON FUNCTION refresh.roll_up_days(timestamp with time zone) IS 'Fills refresh_day for whole days from `since` on (NULL: from the first task), and returns the span that it covers.';
 COMMENT ON FUNCTION refresh.shown_webhook(refresh.webhook_endpoint) IS 'The configuration of an endpoint, without its secrets.';
 COMMENT ON FUNCTION refresh.unique_keys(pg_catalog.regclass) IS 'Sorted columns of each unique index that can serve as a key: whole, valid, plain columns.';
+COMMENT ON FUNCTION refresh.watch_input(pg_catalog.regclass) IS 'Lets changes of a table raise its version, so that registered materialized views that read it are refreshed.';
 COMMENT ON TABLE refresh.webhook_delivery IS 'One event on its way to one endpoint; event_id is the webhook-id of every attempt.';
 COMMENT ON TABLE refresh.webhook_endpoint IS 'A receiver of events, and which of them it gets.';
 COMMENT ON COLUMN refresh.webhook_endpoint.events IS 'Event types; empty: all.';
@@ -1960,7 +3719,11 @@ COMMENT ON COLUMN refresh.webhook_endpoint.tables IS 'Patterns of schema.name, *
 COMMENT ON COLUMN refresh.webhook_endpoint.url IS 'Where events are posted; where sealed_url is set, only what may be shown of it.';
 COMMENT ON SCHEMA refresh_staging IS 'UNLOGGED staging tables, one a task; dropped when the task publishes or expires.';
 COMMENT ON SCHEMA sqp IS 'Amazon Search Query Performance: own ASINs and their markets, by query and report period.';
+COMMENT ON FUNCTION sqp.add_brand(pg_catalog.text,pg_catalog.text) IS 'Makes a brand of a client, unless there is one; returns its id.';
+COMMENT ON FUNCTION sqp.add_brand_term(pg_catalog.text,pg_catalog.text,pg_catalog.text) IS 'Makes queries with these words, in this order, branded ones.';
+COMMENT ON VIEW sqp.asin_brand_import IS 'COPY sqp.asin_brand_import FROM STDIN (FORMAT csv, HEADER true) takes client_id, marketplace_id, asin, brand: manual entries; brands that are new are made.';
 COMMENT ON TABLE sqp.asin_brand_map IS 'The brand of an ASIN in a marketplace; a manual entry beats an automatic one.';
+COMMENT ON COLUMN sqp.asin_brand_map.origin IS 'manual: by a person, beats automatic: found by sqp.map_asins_by_title.';
 COMMENT ON TABLE sqp.asin_performance_data IS 'An own ASIN in a report period: its counts summed over all queries that were reported (about 100 at most: a floor).';
 COMMENT ON COLUMN sqp.asin_performance_data.asin IS 'Own (child) ASIN.';
 COMMENT ON COLUMN sqp.asin_performance_data.asin_cart_add_count IS 'Cart adds, own ASIN.';
@@ -1976,11 +3739,66 @@ COMMENT ON COLUMN sqp.asin_performance_data.period_end IS 'Last day of the perio
 COMMENT ON COLUMN sqp.asin_performance_data.period_start IS 'First day of the period.';
 COMMENT ON COLUMN sqp.asin_performance_data.report_period IS 'WEEK (Sunday to Saturday), MONTH or QUARTER; never mixed in one sum.';
 COMMENT ON COLUMN sqp.asin_performance_data.title IS 'Product name; NULL where the source has none.';
+COMMENT ON MATERIALIZED VIEW sqp.asin_period_summary IS 'ASIN × period. The market of an ASIN is that of the queries on which it stands, each once: never sum market figures over ASINs.';
+COMMENT ON VIEW sqp.brand_dashboard_freshness IS 'sqp.freshness as of now.';
+COMMENT ON VIEW sqp.brand_dashboard_kpis IS 'Brand × period with its change against the period before and the year before. _change is now ÷ then − 1, NULL where then was 0 or not reported; _gap_pp is the share now − the share then, in percentage points. A year before a week is 364 days.';
+COMMENT ON VIEW sqp.brand_dashboard_products IS 'ASIN × period with its brand, and its change against the period before as in sqp.brand_dashboard_kpis. Never sum market figures over ASINs.';
+COMMENT ON VIEW sqp.brand_dashboard_queries IS 'Brand × query × period with class, indices (own rate ÷ market rate), share gaps in percentage points and lost purchases as in sqp.lost_purchases, of the brand. Never sum market figures over brands.';
+COMMENT ON VIEW sqp.brand_dashboard_timeseries IS 'Brand × period: counts, shares and rates to be drawn over period_start; keep to one report_period.';
+COMMENT ON VIEW sqp.brand_of_asin IS 'The brand that counts for an ASIN: the manual entry, else the automatic one.';
+COMMENT ON MATERIALIZED VIEW sqp.brand_period_summary IS 'Brand × period. The market of a brand is that of the queries on which one of its ASINs stands, each once. Own counts add up over brands; market figures do not, for brands share queries.';
+COMMENT ON VIEW sqp.brand_term_import IS 'COPY sqp.brand_term_import FROM STDIN (FORMAT csv, HEADER true) takes client_id, brand, term; brands that are new are made.';
 COMMENT ON TABLE sqp.brand_terms IS 'Terms that make a query a branded one.';
 COMMENT ON TABLE sqp.brands IS 'Brands of a client. The name unmapped is kept for ASINs without a brand.';
+COMMENT ON FUNCTION sqp.cannibalisation(pg_catalog.text,pg_catalog.text,pg_catalog.text,pg_catalog.date,bigint,integer) IS 'Queries on which at least two own ASINs have min_impressions impressions or more: their number, HHI = Σ(iₐ/i)² over all own ASINs (1: one alone; 1/n: n equal ones), the ASIN with most impressions and its part of the own ones. Most own impressions first.';
+COMMENT ON MATERIALIZED VIEW sqp.cannibalisation_summary IS 'Queries on which at least two own ASINs have impressions. impression_hhi = Σ(own impressions of an ASIN ÷ own impressions)²: 1 is one ASIN alone, 1 ÷ n is n equal ones.';
+COMMENT ON COLUMN sqp.cannibalisation_summary.n_own_asins IS 'Own ASINs with at least one impression on the query.';
+COMMENT ON COLUMN sqp.cannibalisation_summary.top_asin_impression_share IS 'Impressions of the top ASIN ÷ own impressions; a fraction.';
+COMMENT ON FUNCTION sqp.class_of(pg_catalog.text,pg_catalog.text,pg_catalog.text) IS 'Class of a query key: its entry in sqp.query_class, else branded where a term of the client stands in it as whole words, else generic.';
+COMMENT ON FUNCTION sqp.classify_query(pg_catalog.text,pg_catalog.text,pg_catalog.text,pg_catalog.text) IS 'Sets the class of a query (branded, generic or competitor) against what the brand terms say; NULL leaves it to them again.';
+COMMENT ON FUNCTION sqp.compare_keywords(pg_catalog.text,pg_catalog.text,pg_catalog.text,pg_catalog.text[],pg_catalog.date,pg_catalog.date) IS 'Up to 10 queries side by side, in the order given, each as in sqp.keyword_funnel. A query that was not reported has NULL figures, not 0.';
+COMMENT ON FUNCTION sqp.compare_periods(pg_catalog.text,pg_catalog.text,pg_catalog.text,pg_catalog.date,pg_catalog.text) IS 'A period against the one before (WoW, MoM, QoQ by report period) or a year before (YoY; of a week 364 days). The row common is over the queries of both periods: change = now ÷ before − 1, gap = share now − share before in percentage points, shares from sums. The rows new and lost sum the queries that only one of the two has, which have nothing to be compared with. No rows where the earlier period was not reported.';
+COMMENT ON FUNCTION sqp.compared_start(pg_catalog.text,pg_catalog.date,pg_catalog.text) IS 'Start of the period to compare with: WoW 7 days, MoM one month, QoQ three months, YoY one year (a week: 364 days) before. NULL is the one of the report period.';
+COMMENT ON FUNCTION sqp.ctr_gap(pg_catalog.text,pg_catalog.text,pg_catalog.text,pg_catalog.date,pg_catalog.date,bigint,integer) IS 'Own click-through rate c/i against the market''s C/I: index (c/i)/(C/I), gap in percentage points, share gap c/C − i/I in percentage points, and lost clicks max(0, i·C/I − c), most first. Queries with at least min_impressions own impressions.';
+COMMENT ON FUNCTION sqp.cvr_gap(pg_catalog.text,pg_catalog.text,pg_catalog.text,pg_catalog.date,pg_catalog.date,bigint,integer) IS 'Own purchase rate p/c against the market''s P/C: index (p/c)/(P/C), gap in percentage points, the rest of the market''s rate (P − p)/(C − c), share gap p/P − c/C in percentage points, lost purchases max(0, c·P/C − p), most first. Queries with at least min_clicks own clicks.';
+COMMENT ON FUNCTION sqp.freshness(timestamp with time zone) IS 'Data and job freshness at a moment. data_status: fresh, late (a report was expected and is not there), stale (past the alert). job_status: current, failing (the last task failed, was held or skipped), overdue (no success for two intervals), never. Periods missing before the last one are listed, but leave the status alone.';
+COMMENT ON FUNCTION sqp.funnel_stage(pg_catalog.text,pg_catalog.text,pg_catalog.text,pg_catalog.date,pg_catalog.date,bigint,bigint,integer) IS 'Where a query loses most on the way from impression to purchase, by the gaps c/C − i/I and p/P − c/C in percentage points: click, when the first is the lower one and below 0; purchase, when the second is; impression, when neither is below 0, so that only visibility is missing. The second gap needs min_clicks own clicks; without it and without a loss at the click the stage is NULL. Queries with at least min_impressions own impressions, most searched first.';
+COMMENT ON FUNCTION sqp.keyword_funnel(pg_catalog.text,pg_catalog.text,pg_catalog.text,pg_catalog.text,pg_catalog.date,pg_catalog.date) IS 'One query from impression to purchase, own and market, over one or more periods. Shares i/I, c/C, k/K, p/P; rates c/i, k/c, p/c, p/k and the same of the market; an index is own rate ÷ market rate. The query is found by its key, in any spelling; no row where it was not reported.';
+COMMENT ON FUNCTION sqp.keyword_market_share(pg_catalog.text,pg_catalog.text,pg_catalog.text,pg_catalog.text,pg_catalog.date,pg_catalog.date) IS 'The shares of each own ASIN in the market of one query: own sums of the ASIN ÷ market sums of the query over the periods given. They add up to the shares of sqp.keyword_funnel; the market figures are the same on every row.';
+COMMENT ON FUNCTION sqp.keyword_sums(pg_catalog.text,pg_catalog.text,pg_catalog.text,pg_catalog.date[],pg_catalog.text[]) IS 'As sqp.query_sums, for the queries of the given keys.';
+COMMENT ON FUNCTION sqp.keyword_trend(pg_catalog.text,pg_catalog.text,pg_catalog.text,pg_catalog.text,pg_catalog.date,pg_catalog.date) IS 'One query period by period. A _change is now ÷ the period before − 1, a _gap_pp the share now − the share before in percentage points; both are NULL where the period before was not reported or, for a change, was 0. Periods without the query are left out, not filled.';
+COMMENT ON FUNCTION sqp.lost_purchases(pg_catalog.text,pg_catalog.text,pg_catalog.text,pg_catalog.date,pg_catalog.date,bigint,integer) IS 'Purchases that went elsewhere, by query. headroom = P − p; gap = max(0, c·P/C − p), at the market''s purchase rate; rest = max(0, c·(P − p)/(C − c) − p), at that of the rest of the market; visibility = max(0, P·i/I − p), at the own impression share. NULL where the denominator is 0. Queries with at least min_clicks own clicks, largest gap first.';
+COMMENT ON FUNCTION sqp.map_asin(pg_catalog.text,pg_catalog.text,pg_catalog.text,pg_catalog.text,pg_catalog.text) IS 'Puts an ASIN of a marketplace under a brand; origin is manual or automatic, and manual beats automatic.';
+COMMENT ON FUNCTION sqp.map_asins_by_title(pg_catalog.text) IS 'Makes the automatic entries of a client anew: an ASIN goes to the brand whose name or term, the longest, stands in its latest title as whole words. Returns how many entries changed.';
+COMMENT ON FUNCTION sqp.missing_periods(timestamp with time zone) IS 'Periods, from the first published one of a client, marketplace and report period on, whose report was expected by then and is not there. Days are UTC.';
+COMMENT ON MATERIALIZED VIEW sqp.monthly_summary IS 'Client × marketplace × month, from MONTH reports only: never a sum of shorter periods, which straddle its bounds.';
+COMMENT ON COLUMN sqp.monthly_summary.n_totals_disagree IS 'Queries whose rows delivered different totals; the latest delivery was taken.';
+COMMENT ON FUNCTION sqp.new_and_lost_queries(pg_catalog.text,pg_catalog.text,pg_catalog.text,pg_catalog.date,pg_catalog.text,integer) IS 'Queries with an own row in the period and none in the one it is compared with (new), and the other way round (lost), each with the figures of the period that has it; most own impressions first. No rows where either period was not reported. Reports end at about 100 queries of an ASIN, so a lost query may only have sunk below that.';
+COMMENT ON FUNCTION sqp.owe_stale_events(timestamp with time zone) IS 'Owes a data.stale event, once, for each report that is missing past its alert; returns how many. Alerts that fell due more than 35 days ago are left alone, so that an old history does not raise a storm.';
+COMMENT ON VIEW sqp.parent_period_summary IS 'Parent ASIN × period: own counts of its children summed, the market of each query once. An ASIN without a parent stands for itself.';
+COMMENT ON COLUMN sqp.parent_period_summary.n_own_asins IS 'Most children that stood on one query.';
+COMMENT ON VIEW sqp.period_totals IS 'Client × marketplace × period, over all queries reported: what the summaries of weeks, months and quarters hold.';
+COMMENT ON FUNCTION sqp.periods_between(pg_catalog.text,pg_catalog.text,pg_catalog.text,pg_catalog.date,pg_catalog.date) IS 'Starts of the periods with a report, from the first to the last given, both included; NULL: no bound.';
+COMMENT ON FUNCTION sqp.previous_start(pg_catalog.text,pg_catalog.date) IS 'Start of the period before: 7 days, one month or three months earlier.';
+COMMENT ON FUNCTION sqp.price_position(pg_catalog.text,pg_catalog.text,pg_catalog.text,pg_catalog.date,pg_catalog.text,integer) IS 'Own median price ÷ the market''s median price, same query, period, stage (click, cart_add, purchase) and currency: above 1 is dearer. Medians are compared row by row and never averaged; rows without both prices, or in two currencies, are left out. Most own events first.';
+COMMENT ON FUNCTION sqp.publication_days() IS 'Days after the end of a period at which its report is expected (5), and at which its absence is an alert (10): expected_days and stale_days in the checks of search_query_performance in the registry.';
+COMMENT ON VIEW sqp.published_reports IS 'The reports that are published: client × marketplace × report period × period, found by as many index look-ups as there are.';
 COMMENT ON VIEW sqp.quality_warnings IS 'Rows of a report whose own count exceeds the total, or whose share is off own ÷ total by more than 0.0002.';
+COMMENT ON MATERIALIZED VIEW sqp.quarterly_summary IS 'Client × marketplace × quarter, from QUARTER reports only: never a sum of shorter periods, which straddle its bounds.';
+COMMENT ON COLUMN sqp.quarterly_summary.n_totals_disagree IS 'Queries whose rows delivered different totals; the latest delivery was taken.';
 COMMENT ON TABLE sqp.query_class IS 'Branded, generic or competitor, by query key.';
-COMMENT ON TABLE sqp.report_coverage IS 'Whether an ASIN was measured in a period: a missing row is not a zero.';
+COMMENT ON VIEW sqp.query_class_import IS 'COPY sqp.query_class_import FROM STDIN (FORMAT csv, HEADER true) takes client_id, marketplace_id, search_query, class.';
+COMMENT ON MATERIALIZED VIEW sqp.query_class_summary IS 'Class of query (branded, generic, competitor) × period. Each query has one class, so own counts and market figures both add up over classes.';
+COMMENT ON FUNCTION sqp.query_key(pg_catalog.text) IS 'The key under which a query text is stored: NFKC, case-folded, white space collapsed and trimmed.';
+COMMENT ON FUNCTION sqp.query_sums(pg_catalog.text,pg_catalog.text,pg_catalog.text,pg_catalog.date[]) IS 'Own and market sums of every query over the given periods; the market once for each query and period.';
+COMMENT ON FUNCTION sqp.rank_changes(pg_catalog.text,pg_catalog.text,pg_catalog.text,pg_catalog.date,pg_catalog.text,integer) IS 'Own ASINs whose rank on a query changed: change = previous search_query_score − score, so positive is better (1 is the best rank). Only ASIN × query rows of both periods.';
+COMMENT ON FUNCTION sqp.ratios(bigint,bigint,bigint,bigint,bigint,bigint,bigint,bigint) IS 'Shares are own ÷ market of one stage; click_through_rate = clicks ÷ impressions, cart_add_rate = cart adds ÷ clicks, purchase_rate = purchases ÷ clicks, cart_to_purchase_rate = purchases ÷ cart adds; market_ the same for the whole market. Fractions; a zero denominator gives NULL.';
+COMMENT ON FUNCTION sqp.register_summaries(integer,integer) IS 'Registers every summary of the warehouse with the tables that it waits for, which must be registered before; returns their names.';
+COMMENT ON FUNCTION sqp.remove_brand(pg_catalog.text,pg_catalog.text) IS 'Removes a brand with its terms and its ASIN entries; those ASINs are unmapped unless another entry has them.';
+COMMENT ON FUNCTION sqp.remove_brand_term(pg_catalog.text,pg_catalog.text,pg_catalog.text) IS 'Removes a term; returns whether there was one.';
+COMMENT ON FUNCTION sqp.rename_brand(pg_catalog.text,pg_catalog.text,pg_catalog.text) IS 'Gives a brand another name; its ASINs and terms stay with it.';
+COMMENT ON TABLE sqp.report_coverage IS 'What is known of an own ASIN in a period, from its first measured one to the last report of its series: a missing row is not a zero.';
+COMMENT ON COLUMN sqp.report_coverage.coverage IS 'measured: it has rows; empty_report: the report came, without a row for it; not_covered: no report of the period came.';
 COMMENT ON MATERIALIZED VIEW sqp.search_performance_summary IS 'Brand × query × period. Brand is unmapped where sqp.asin_brand_map does not know the ASIN. Counts are events, shares and rates fractions recomputed from sums. Market figures repeat on each brand of a query: never sum them over brands.';
 COMMENT ON TABLE sqp.search_query_market IS 'A query in a report period, whole market, once: built from all own ASINs, before any brand filter.';
 COMMENT ON COLUMN sqp.search_query_market.client_id IS 'Whose report it is; the same ASIN may stand under several clients.';
@@ -2063,5 +3881,9 @@ COMMENT ON COLUMN sqp.search_query_performance.total_same_day_shipping_purchase_
 COMMENT ON COLUMN sqp.search_query_performance.total_two_day_shipping_cart_add_count IS 'Market cart adds with a two-day delivery promise.';
 COMMENT ON COLUMN sqp.search_query_performance.total_two_day_shipping_click_count IS 'Market clicks with a two-day delivery promise.';
 COMMENT ON COLUMN sqp.search_query_performance.total_two_day_shipping_purchase_count IS 'Market purchases with a two-day delivery promise.';
+COMMENT ON FUNCTION sqp.share_movers(pg_catalog.text,pg_catalog.text,pg_catalog.text,pg_catalog.date,pg_catalog.text,pg_catalog.text,bigint,integer) IS 'Queries whose share moved most between two periods: gap = share now − share before, in percentage points, of one stage (impression, click, cart_add, purchase). Only queries of both periods whose market has at least min_total events of the stage in each.';
+COMMENT ON TABLE sqp.stale_alert IS 'Reports whose absence was told by a data.stale event: once each.';
+COMMENT ON FUNCTION sqp.unmap_asin(pg_catalog.text,pg_catalog.text,pg_catalog.text,pg_catalog.text) IS 'Removes an entry; returns whether there was one. An automatic entry then counts again.';
 COMMENT ON MATERIALIZED VIEW sqp.weekly_summary IS 'Client × marketplace × week (Sunday to Saturday), from WEEK reports only, over all queries reported. Counts are events, shares and rates fractions recomputed from sums.';
 COMMENT ON COLUMN sqp.weekly_summary.n_totals_disagree IS 'Queries whose rows delivered different totals; the latest delivery was taken.';
+COMMENT ON FUNCTION sqp.year_before(pg_catalog.text,pg_catalog.date) IS 'Start of the period a year before; of a week 364 days, so that it stays on Sunday.';

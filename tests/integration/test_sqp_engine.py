@@ -15,7 +15,7 @@ from shared.adapters.postgres import connection_arguments
 from shared.ports import Row
 from tests.conftest import BigQueryEnv
 from tests.support.engine import Engine
-from tests.support.sqp import DATASETS
+from tests.support.sqp import DATASETS, SUMMARIES
 
 _ROWS = 12_000
 _SCHEMAS = ("sqp", EXPORT_SCHEMA)
@@ -38,7 +38,7 @@ def _refresh_all(engine: Engine) -> dict[str, Row]:
     }
     tasks["sample.products"] = engine.refresh("sample.products")
     for schema in _SCHEMAS:
-        for view in ("weekly_summary", "search_performance_summary"):
+        for view in SUMMARIES:
             engine.sql(f"REFRESH MATERIALIZED VIEW CONCURRENTLY {schema}.{view}")
     return tasks
 
@@ -49,7 +49,7 @@ def _differences(engine: Engine, env: BigQueryEnv) -> list[str]:
         env.client, env.storage_client, connection, project=env.project, snapshot_at=engine.source.now()
     )
     connection.close()
-    assert len(found) == 11
+    assert len(found) == 23
     return [f"{each.table}: {each.missing} missing, {each.unexpected} unexpected" for each in found if not each.equal]
 
 

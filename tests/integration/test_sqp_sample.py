@@ -14,7 +14,7 @@ from infra.local.sample.tables import table_id
 from infra.local.sample.targets import EXPORT_SCHEMA, targets_sql
 from infra.local.sample.verify import raw_rows, row_text, verify_warehouse
 from tests.conftest import BigQueryEnv
-from tests.support.sqp import DATASETS, insert, run_dataset, warehouse_connection
+from tests.support.sqp import DATASETS, insert, refresh_summaries, run_dataset, warehouse_connection
 
 _ROWS = 12_000
 _SHAPES = {"export": EXPORT, "landing": LANDING}
@@ -133,7 +133,8 @@ def test_verification_finds_equality_and_every_kind_of_difference(
             shape=EXPORT,
             snapshot_at=now,
         )
-        assert all(comparison.rows for comparison in found)
+        weekly = [one for one in found if not one.table.endswith(("monthly_summary", "quarterly_summary"))]
+        assert all(comparison.rows for comparison in weekly)
         return {comparison.table.split(".")[1]: (comparison.missing, comparison.unexpected) for comparison in found}
 
     with warehouse_connection(postgres_url) as connection:
@@ -141,8 +142,7 @@ def test_verification_finds_equality_and_every_kind_of_difference(
         for table, dataset in DATASETS.items():
             rows = run_dataset(client, project, dataset, EXPORT)
             insert(connection, f"{EXPORT_SCHEMA}.{table}", rows)
-        for view in ("weekly_summary", "search_performance_summary"):
-            connection.run(f"REFRESH MATERIALIZED VIEW CONCURRENTLY {EXPORT_SCHEMA}.{view}")
+        refresh_summaries(connection, EXPORT_SCHEMA)
         assert set(compare().values()) == {(0, 0)}
         connection.run(
             f"DELETE FROM {EXPORT_SCHEMA}.asin_performance_data WHERE ctid IN"

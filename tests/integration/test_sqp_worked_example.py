@@ -19,6 +19,7 @@ from tests.support.sqp import (
     by_key,
     insert,
     load,
+    refresh_summaries,
     run_dataset,
     select,
     source_row,
@@ -61,8 +62,7 @@ def warehouse(
     with warehouse_connection(postgres.ensure_database(name)) as connection:
         for table, dataset in DATASETS.items():
             insert(connection, f"sqp.{table}", run_dataset(bigquery_env.client, bigquery_env.project, dataset, placed))
-        for view in ("search_performance_summary", "weekly_summary"):
-            connection.run(f"REFRESH MATERIALIZED VIEW CONCURRENTLY sqp.{view}")
+        refresh_summaries(connection)
         yield connection
     postgres.drop_database(name)
 

@@ -19,7 +19,7 @@ from infra.local.sample.reference import Row
 from infra.local.sample.report import STAGES
 from infra.local.sample.shapes import Shape
 from infra.local.sample.tables import append_rows, create_table, table_id
-from infra.local.sample.targets import warehouse_sql
+from infra.migrations.run import migrate
 from shared.adapters.postgres import connection_arguments
 from shared.domain.dataset import MERGED, SUPERSEDED, Dataset
 
@@ -100,10 +100,10 @@ def _json(value: Any) -> str:
 
 @contextmanager
 def warehouse_connection(database_url: str) -> Iterator[pg8000.native.Connection]:
-    """A connection to an empty database that has the warehouse, and nothing else, put into it."""
+    """A connection to an empty database, into which the schema is put."""
+    migrate(database_url)
     connection = pg8000.native.Connection(**connection_arguments(database_url))
     try:
-        connection.run(warehouse_sql("sqp"))
         yield connection
     finally:
         connection.close()
@@ -126,6 +126,25 @@ def select(connection: pg8000.native.Connection, statement: str, **parameters: A
     rows = connection.run(statement, **parameters)
     names = [column["name"] for column in connection.columns or []]
     return [dict(zip(names, row, strict=True)) for row in rows or []]
+
+
+SUMMARIES = (
+    "search_performance_summary",
+    "weekly_summary",
+    "monthly_summary",
+    "quarterly_summary",
+    "asin_period_summary",
+    "query_class_summary",
+    "cannibalisation_summary",
+    "brand_period_summary",
+)
+"""Every materialized view of the warehouse, inputs first."""
+
+
+def refresh_summaries(connection: pg8000.native.Connection, schema: str = "sqp") -> None:
+    """Refresh all summaries as the worker does."""
+    for name in SUMMARIES:
+        connection.run(f"REFRESH MATERIALIZED VIEW CONCURRENTLY {schema}.{name}")
 
 
 def by_key(rows: Iterable[Row], *names: str) -> dict[Any, Row]:

@@ -83,7 +83,7 @@ def test_a_shape_feeds_every_field_that_must_be_fed(shape: Shape) -> None:
 def test_registrations_name_the_keys_and_scopes_of_the_datasets() -> None:
     found = registrations("project")
     tables = {(row["table_schema"], row["table_name"]): row for row in found.registry}
-    assert len(tables) == len(found.registry) == 11
+    assert len(tables) == len(found.registry) == 23
     for (_, name), row in tables.items():
         if name in _DATASETS:
             assert row["key_columns"] == list(_DATASETS[name].key_columns)

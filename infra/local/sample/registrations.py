@@ -10,10 +10,18 @@ from infra.local.sample.shapes import EXPORT, LANDING, Shape
 from infra.local.sample.tables import table_id
 from infra.local.sample.targets import EXPORT_SCHEMA
 
-_VIEWS = {
-    "search_performance_summary": ("search_query_performance", "search_query_market"),
-    "weekly_summary": ("search_query_performance", "search_query_market"),
+_TABLES = ("search_query_performance", "search_query_market")
+VIEWS = {
+    "search_performance_summary": _TABLES,
+    "weekly_summary": _TABLES,
+    "monthly_summary": _TABLES,
+    "quarterly_summary": _TABLES,
+    "asin_period_summary": ("asin_performance_data", *_TABLES),
+    "query_class_summary": _TABLES,
+    "cannibalisation_summary": ("search_query_performance",),
+    "brand_period_summary": ("search_performance_summary",),
 }
+"""The summaries, each with what it waits for; the same as `sqp.register_summaries()` registers."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,13 +89,13 @@ def _warehouse(schema: str, project: str, shape: Shape) -> list[dict[str, Any]]:
     ]
 
 
-def _view(schema: str, name: str) -> dict[str, Any]:
+def _view(schema: str, name: str, priority: int) -> dict[str, Any]:
     return {
         "table_schema": schema,
         "table_name": name,
         "handler": "summaries",
         "source": None,
-        "priority": 50,
+        "priority": priority,
         "frequency_hours": 24,
     }
 
@@ -108,8 +116,8 @@ def registrations(project: str) -> Registrations:
     )
     dependencies = []
     for schema in ("sqp", EXPORT_SCHEMA):
-        for view, inputs in _VIEWS.items():
-            registry.append(_view(schema, view))
+        for place, (view, inputs) in enumerate(VIEWS.items(), 50):
+            registry.append(_view(schema, view, place))
             dependencies += [
                 {
                     "table_schema": schema,

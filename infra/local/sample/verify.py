@@ -14,7 +14,7 @@ from google.cloud.bigquery_storage_v1 import BigQueryReadClient
 
 from infra.local.sample.products import products_id
 from infra.local.sample.reference import TARGETS, Row, canonical
-from infra.local.sample.reference_summaries import search_performance_summary, weekly_summary
+from infra.local.sample.reference_summaries import summaries
 from infra.local.sample.shapes import EXPORT, LANDING, Shape
 from infra.local.sample.tables import table_id
 from infra.local.sample.targets import EXPORT_SCHEMA, brand_of_asin
@@ -132,8 +132,7 @@ def verify_warehouse(
     expected = {table: reckon(rows) for table, reckon in TARGETS.items()}
     performance, market = expected["search_query_performance"], expected["search_query_market"]
     brands = brand_of_asin(by_name=shape is EXPORT)
-    expected["weekly_summary"] = weekly_summary(performance, market)
-    expected["search_performance_summary"] = search_performance_summary(performance, market, brands)
+    expected |= summaries(performance, market, brands)
     return [_compare(connection, schema, table, contents) for table, contents in expected.items()]
 
 
