@@ -95,6 +95,8 @@ def _scalar(source: str, target: PostgresType, target_text: str) -> Wire:
     _check_modifiers(target)
     staging = _staging(rule.kind, target, target_text)
     cast = "{c}" if staging == target_text else _cast(target, target_text)
+    if target_text == "numeric" and rule.kind in (Kind.NUMERIC, Kind.LITERAL):
+        cast = f"trim_scale({cast})"  # BigQuery sends every digit of the scale, as 1.500000000
     return Wire(kind=rule.kind, repeated=False, expression=rule.expression, staging_type=staging, cast=cast)
 
 
@@ -154,3 +156,13 @@ def _refuse(allowed: str) -> NoReturn:
 
 def _unknown(source: str) -> NoReturn:
     raise ValueError(f"BigQuery type {source} is not supported; cast the source column to STRING in a view")
+
+
+def usual_target(source_type: str) -> str:
+    """The Postgres type that loses nothing of a BigQuery type, for a new table; ValueError when there is none."""
+    element = re.fullmatch(r"ARRAY<(.*)>", source_type, re.DOTALL)
+    name = _standard(element[1] if element else source_type)
+    target = (_RULES.get(name) or _unknown(name)).targets[0]
+    if element is None:
+        return target
+    return "jsonb" if target == "jsonb" or name.startswith("RANGE") else f"{target}[]"

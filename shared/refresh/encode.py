@@ -44,19 +44,20 @@ _ONLY_AS_THEMSELVES = {"character varying", "character", "citext", "json", "json
 
 
 class CopyEncoder:
-    """Encodes batches of the given columns, and the number of the slice that they belong to as the last column.
+    """Encodes batches of the given columns and, where `numbered`, the number of their slice as the last column.
 
     ValueError when what would be sent is not what a staging column takes.
     """
 
-    def __init__(self, columns: Sequence[WireColumn]) -> None:
-        self._schema = pa.schema(
-            [*(pa.field(column.name, staged_type(column)) for column in columns), pa.field(SLICE, pa.int32())]
-        )
+    def __init__(self, columns: Sequence[WireColumn], *, numbered: bool = True) -> None:
+        self._numbered = numbered
+        self._received = pa.schema([pa.field(column.name, staged_type(column)) for column in columns])
+        number = pa.field(SLICE, pa.int32())
+        self._schema = self._received.append(number) if numbered else self._received
         self._builders = {
             field.name: _builder(field, column.staging_type)
             for field, column in zip(self._schema, columns, strict=False)
-        } | {SLICE: pgpq.ArrowToPostgresBinaryEncoder.infer_encoder(self._schema.field(SLICE))}
+        } | ({SLICE: pgpq.ArrowToPostgresBinaryEncoder.infer_encoder(number)} if numbered else {})
         sent = self._encoder().schema().columns
         for column, form in zip(columns, sent, strict=False):
             if form.data_type.ddl() != _binary_form(column.staging_type):
@@ -67,11 +68,13 @@ class CopyEncoder:
         encoder = self._encoder()
         yield encoder.write_header()
         for batch in batches:
-            if not batch.schema.equals(pa.schema(list(self._schema)[:-1])):
+            if not batch.schema.equals(self._received):
                 raise ValueError(f"a batch has the columns {batch.schema}, not {self._schema}")
             for part in _parts(batch):
-                numbers = pa.repeat(pa.scalar(slice_no, pa.int32()), part.num_rows)
-                chunk = encoder.write_batch(pa.record_batch([*part.columns, numbers], schema=self._schema))
+                if self._numbered:
+                    numbers = pa.repeat(pa.scalar(slice_no, pa.int32()), part.num_rows)
+                    part = pa.record_batch([*part.columns, numbers], schema=self._schema)
+                chunk = encoder.write_batch(part)
                 if chunk:
                     yield chunk
         yield encoder.finish()

@@ -12,7 +12,7 @@ import pyarrow as pa
 from shared.domain.definition import Definition
 from shared.domain.ids import slice_job_id
 from shared.planning.source_query import slice_query
-from shared.ports import JobResult, QueryJob
+from shared.ports import JobResult, QueryJob, ReadSession
 from shared.refresh.claim import SliceClaim
 from shared.refresh.fence import fenced
 from shared.refresh.jobs import labels, run_job
@@ -63,8 +63,7 @@ def stream_offsets(runtime: Runtime, claim: SliceClaim, result: JobResult) -> di
     checkpoint = claim.checkpoint
     if checkpoint["read_session"]:
         return dict(checkpoint["stream_offsets"])
-    streams = max(1, min(MAX_STREAMS, -(-checkpoint["rows_expected"] // STREAM_ROWS)))
-    session = runtime.source.open_session(result, max_streams=streams)
+    session = slice_streams(runtime, result, checkpoint["rows_expected"])
     offsets = dict.fromkeys(session.streams, 0)
     with fenced(runtime, claim) as transaction:
         transaction.run(
@@ -78,6 +77,12 @@ def stream_offsets(runtime: Runtime, claim: SliceClaim, result: JobResult) -> di
             offsets=offsets_json(offsets),
         )
     return offsets
+
+
+def slice_streams(runtime: Runtime, result: JobResult, rows: int) -> ReadSession:
+    """A new read session over the result, with streams of bounded size."""
+    streams = max(1, min(MAX_STREAMS, -(-rows // STREAM_ROWS)))
+    return runtime.source.open_session(result, max_streams=streams)
 
 
 def chunks(runtime: Runtime, offsets: dict[str, int]) -> Iterator[Chunk]:

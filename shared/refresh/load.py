@@ -9,8 +9,8 @@ from shared.refresh.claim import SliceClaim
 from shared.refresh.ending import RETRY
 from shared.refresh.extract import chunks, slice_result, stream_offsets
 from shared.refresh.fence import fenced
+from shared.refresh.jobs import source_relation
 from shared.refresh.lease import KeptLease
-from shared.refresh.plan import source_relation
 from shared.refresh.read_ahead import read_ahead
 from shared.refresh.reconcile import reconcile
 from shared.refresh.runtime import Budget, Runtime

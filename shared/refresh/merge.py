@@ -5,7 +5,8 @@ Runs inside the publish transaction, under a lock that lets readers in and other
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from shared.domain.definition import Definition
@@ -44,23 +45,12 @@ class Merge:
 
     def run(self) -> Written:
         """Write what differs. PermanentError when a key is staged twice."""
-        try:
-            if self._target_is_empty():
+        with unique_rules(self._definition):
+            if target_is_empty(self._session, self._definition):
                 return self._fill()
             if self._definition.strategy == "append":
                 return self._append()
             return self._merge_keyed() if self._definition.key else self._merge_multiset()
-        except StoreRefused as error:
-            if error.sqlstate != _UNIQUE_VIOLATION:
-                raise
-            raise PermanentError(
-                f"{self._definition.table}: the source breaks a unique rule of the table: {error}",
-                reason="duplicate_key",
-            ) from error
-
-    def _target_is_empty(self) -> bool:
-        rows = self._execute("SELECT NOT EXISTS (SELECT FROM {target}) AS empty")
-        return bool(rows[0]["empty"])
 
     def _fill(self) -> Written:
         if self._staged_rows == 0:
@@ -116,6 +106,24 @@ class Merge:
     def _count(self, name: str) -> int:
         text = f"WITH written AS ({statement(name)} RETURNING 1) SELECT count(*) AS rows FROM written"
         return int(self._execute(text)[0]["rows"])
+
+
+@contextmanager
+def unique_rules(definition: Definition) -> Iterator[None]:
+    """A broken unique rule of the target is the source's fault: PermanentError with the key."""
+    try:
+        yield
+    except StoreRefused as error:
+        if error.sqlstate != _UNIQUE_VIOLATION:
+            raise
+        raise PermanentError(
+            f"{definition.table}: the source breaks a unique rule of the table: {error}", reason="duplicate_key"
+        ) from error
+
+
+def target_is_empty(session: Session, definition: Definition) -> bool:
+    """Whether the live table has no row."""
+    return bool(session.run(f"SELECT NOT EXISTS (SELECT FROM {target_name(definition)}) AS empty")[0]["empty"])
 
 
 def target_name(definition: Definition) -> str:

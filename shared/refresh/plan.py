@@ -3,31 +3,30 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import date, datetime
 
 from shared.domain.definition import Definition
-from shared.domain.errors import InvalidRegistration, PermanentError, ReconcileMismatch, ResultLost, RetryLater
+from shared.domain.errors import InvalidRegistration, PermanentError, ReconcileMismatch
 from shared.domain.figures import figure_value
-from shared.domain.ids import TaskId, plan_job_id, view_job_id
+from shared.domain.ids import TaskId, plan_job_id
 from shared.domain.quoting import postgres_identifier
 from shared.domain.scope import MAX_SCOPE_VALUES, scan_start
 from shared.domain.states import Phase, ScopeAction
 from shared.planning.gates import CheckOutcome, scope_gate, table_gate
 from shared.planning.scopes import FoundScope, PlannedScope, PublishedScope, plan_scopes, widens
 from shared.planning.slices import PlannedSlice, plan_slices
-from shared.planning.source_query import FINGERPRINT, READ, ROWS, SCOPE, SOURCE_ROWS, plan_query, view_query
+from shared.planning.source_query import FINGERPRINT, READ, ROWS, SCOPE, SOURCE_ROWS, plan_query
 from shared.ports import JobResult, QueryJob, Row, Session
-from shared.refresh.claim import Claim, TaskClaim, task_parameters
+from shared.refresh.claim import TaskClaim, task_parameters
 from shared.refresh.fence import fenced
-from shared.refresh.jobs import labels, run_job
+from shared.refresh.fillable import FILL_PLANNED, fillable
+from shared.refresh.jobs import first_that_lasts, labels, run_job, source_relation
 from shared.refresh.messages import owe_table_message
 from shared.refresh.plan_rows import scopes_json, slices_json
 from shared.refresh.runtime import Budget, Runtime
 from shared.refresh.staging import create_staging
 from shared.sql import statement
-
-_JOBS_AT_ONCE = 4
 
 
 def plan(runtime: Runtime, claim: TaskClaim, definition: Definition, task: Row, budget: Budget) -> None:
@@ -57,26 +56,6 @@ def plan(runtime: Runtime, claim: TaskClaim, definition: Definition, task: Row, 
     runtime.steps.reached("plan_committed")
 
 
-def source_relation(
-    runtime: Runtime, claim: Claim, definition: Definition, snapshot_at: datetime, budget: Budget
-) -> tuple[str, datetime | None]:
-    """What the queries read, and as of when: the source table, or the one result that its view was materialised
-    into."""
-    if definition.source_is_table:
-        return definition.source, snapshot_at
-
-    def materialise(generation: int) -> str:
-        job = QueryJob(
-            job_id=view_job_id(claim.task, generation),
-            sql=view_query(definition),
-            max_bytes_billed=definition.max_bytes_billed,
-            labels=labels(claim.task, "view"),
-        )
-        return run_job(runtime, job, budget).table
-
-    return _first_that_lasts(claim, materialise, what=f"materialise {definition.source}"), None
-
-
 def _aggregate(
     runtime: Runtime,
     claim: TaskClaim,
@@ -99,26 +78,7 @@ def _aggregate(
         result = run_job(runtime, job, budget)
         return result, runtime.source.fetch(result)
 
-    return _first_that_lasts(claim, ask, what="plan")
-
-
-def _first_that_lasts[T](claim: Claim, run: Callable[[int], T], *, what: str) -> T:
-    """The result of the first job, of one generation after the other, that has one.
-
-    A job that failed by chance, or whose result is gone, is of no more use, but is met again by every later attempt:
-    each has a new one to try. RetryLater names the last loss.
-    """
-    lost: ResultLost | None = None
-    for generation in range(1, _JOBS_AT_ONCE + claim.attempt):
-        try:
-            return run(generation)
-        except ResultLost as error:
-            lost = error
-            if error.at_least:
-                break
-    raise RetryLater(
-        f"{claim.task.table}: could not {what}: {lost}", reason="result_lost", at_least=lost.at_least if lost else 0.0
-    )
+    return first_that_lasts(claim, ask, what="plan")
 
 
 def _found_scopes(definition: Definition, rows: list[Row]) -> list[FoundScope]:
@@ -196,7 +156,9 @@ def _commit(
     scan_from: str | None,
 ) -> None:
     key = task_parameters(task)
-    if slices:
+    filling = fillable(session, definition, slices)
+    staged = bool(slices) and not filling
+    if staged:
         create_staging(session, task, definition)
     session.run(statement("insert_task_scopes"), **key, scopes=scopes_json(scopes, slices))
     session.run(statement("insert_checkpoints"), **key, slices=slices_json(slices))
@@ -205,15 +167,19 @@ def _commit(
     session.run(
         statement("plan_task"),
         **key,
-        phase=str(Phase.LOADING if slices else Phase.STAGED),
+        phase=str(Phase.LOADING if staged else Phase.STAGED),
         definition_hash=definition.hash,
         scan_from=scan_from,
-        staging_table=task.staging_table if slices else None,
+        staging_table=task.staging_table if staged else None,
         slices=len(slices),
+        open=len(slices) if staged else 0,
         skipped=sum(scope.action is ScopeAction.UNCHANGED for scope in scopes),
         bytes_billed=result.bytes_billed,
         job_id=result.job_id,
-        details=json.dumps({"ignored_columns": definition.ignored} if definition.ignored else {}),
+        details=json.dumps(
+            ({"ignored_columns": definition.ignored} if definition.ignored else {})
+            | ({"fill": FILL_PLANNED} if filling else {})
+        ),
     )
-    for lane in range(1, min(definition.parallelism, len(slices))):
+    for lane in range(1, min(definition.parallelism, len(slices)) if staged else 0):
         owe_table_message(session, task, state["handler"], lane=lane)

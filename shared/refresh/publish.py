@@ -9,9 +9,18 @@ task's end, which by trigger leaves audit, event and message).
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 
 from shared.domain.definition import Definition
-from shared.domain.errors import LockTimeout, PermanentError, PublishTooLarge, RetryNow, StatementTimeout, StoreRefused
+from shared.domain.errors import (
+    LockTimeout,
+    PermanentError,
+    PublishTooLarge,
+    ResultLost,
+    RetryNow,
+    StatementTimeout,
+    StoreRefused,
+)
 from shared.domain.ids import TaskId
 from shared.domain.states import ScopeAction, TaskStatus
 from shared.planning.gates import table_gate
@@ -22,7 +31,8 @@ from shared.planning.slices import plan_slices
 from shared.ports import Row, Session
 from shared.refresh.claim import TaskClaim, task_parameters
 from shared.refresh.fence import fenced
-from shared.refresh.merge import Merge, Written, target_name
+from shared.refresh.fill import Filling, begin_filling, fill, stage_instead
+from shared.refresh.merge import Merge, Written, target_is_empty, target_name
 from shared.refresh.plan_rows import scopes_json, slices_json
 from shared.refresh.runtime import Budget, Runtime
 from shared.refresh.staging import create_staging, drop_staging, staging_name
@@ -39,15 +49,18 @@ def publish(runtime: Runtime, claim: TaskClaim, definition: Definition, task: Ro
     Raises LockTimeout when they are never to be had, PublishTooLarge when the statement timeout cuts the work off.
     """
     budget.check(reserve=runtime.limits.publish_reserve)
+    filling = begin_filling(runtime, claim, definition, task, budget)
     for attempt in range(1, runtime.limits.lock_attempts + 1):
         try:
-            return _publish_once(runtime, claim, definition, task)
+            return _publish_once(runtime, claim, definition, task, filling, budget.check)
         except (LockTimeout, RetryNow):
             if attempt == runtime.limits.lock_attempts:
                 raise
             runtime.steps.reached("publish_waits")
             runtime.clock.sleep(runtime.clock.random() * min(2.0**attempt, 8.0) / 2)
             budget.check(reserve=runtime.limits.publish_reserve)
+        except ResultLost:
+            filling = None
         except StatementTimeout as error:
             raise PublishTooLarge(
                 f"{definition.table}: publishing {task['rows_staged']} rows took longer than "
@@ -56,11 +69,20 @@ def publish(runtime: Runtime, claim: TaskClaim, definition: Definition, task: Ro
     raise AssertionError("unreachable")
 
 
-def _publish_once(runtime: Runtime, claim: TaskClaim, definition: Definition, task: Row) -> TaskStatus | None:
+def _publish_once(
+    runtime: Runtime,
+    claim: TaskClaim,
+    definition: Definition,
+    task: Row,
+    filling: Filling | None,
+    check: Callable[[], None],
+) -> TaskStatus | None:
     limits = runtime.limits
     with fenced(runtime, claim, lock_timeout=limits.lock_timeout, statement_timeout=limits.publish_reserve) as session:
         runtime.steps.reached("publish_fenced")
         settlement = _settle(session, claim.task, definition, task)
+        if task["fill"] and task["staging_table"] is None:
+            return _fill_once(runtime, session, claim, definition, task, filling, settlement, check)
         if settlement.to_load:
             _load_more(session, claim.task, definition, task, settlement)
             return None
@@ -69,8 +91,7 @@ def _publish_once(runtime: Runtime, claim: TaskClaim, definition: Definition, ta
             _reopen(session, claim.task, definition, lost)
             return None
         superseded = _drop_superseded(session, claim.task, definition, task, settlement)
-        session.run(f"LOCK TABLE {target_name(definition)} IN SHARE ROW EXCLUSIVE MODE")
-        session.run("SET LOCAL work_mem = '64MB'")
+        _lock_target(session, definition)
         runtime.steps.reached("publish_locked")
         scopes = settlement.having(ScopeAction.CHANGED, ScopeAction.VANISHED)
         written = Written()
@@ -82,6 +103,36 @@ def _publish_once(runtime: Runtime, claim: TaskClaim, definition: Definition, ta
         runtime.steps.reached("publish_recorded")
     runtime.steps.reached("publish_committed")
     return status
+
+
+def _fill_once(
+    runtime: Runtime,
+    session: Session,
+    claim: TaskClaim,
+    definition: Definition,
+    task: Row,
+    filling: Filling | None,
+    settlement: Settlement,
+    check: Callable[[], None],
+) -> TaskStatus | None:
+    _lock_target(session, definition)
+    in_the_way = settlement.to_load or settlement.having(ScopeAction.SUPERSEDED)
+    if filling is None or in_the_way or not target_is_empty(session, definition):
+        stage_instead(session, claim, definition)
+        return None
+    runtime.steps.reached("publish_locked")
+    written = fill(runtime, session, claim, definition, filling, check)
+    runtime.steps.reached("publish_merged")
+    filled = task | session.run(statement("filled_rows"), **task_parameters(claim.task))[0]
+    status = _record(session, claim.task, definition, filled, settlement, written, 0)
+    runtime.steps.reached("publish_recorded")
+    return status
+
+
+def _lock_target(session: Session, definition: Definition) -> None:
+    """Readers pass, other writers wait."""
+    session.run(f"LOCK TABLE {target_name(definition)} IN SHARE ROW EXCLUSIVE MODE")
+    session.run("SET LOCAL work_mem = '64MB'")
 
 
 def _settle(session: Session, task: TaskId, definition: Definition, state: Row) -> Settlement:

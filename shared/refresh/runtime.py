@@ -21,7 +21,7 @@ class Limits:
     lock_timeout: float = 3.0
     """Longest wait for the locks of a publish; above Postgres's deadlock_timeout, which makes autovacuum yield."""
     lock_attempts: int = 8
-    chunk_rows: int = 100_000
+    chunk_rows: int = 50_000
     """Rows that are staged, and checkpointed, in one transaction."""
     chunk_bytes: int = 32 * 1024 * 1024
     max_attempts: int = 10

@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -13,13 +14,14 @@ import pyarrow.compute as pc
 from shared.domain.definition import Definition
 from shared.domain.figures import Figures, combine
 from shared.domain.quoting import postgres_identifier
+from shared.ports import Session
 from shared.refresh.claim import SliceClaim
 from shared.refresh.encode import CopyEncoder
 from shared.refresh.extract import Chunk
 from shared.refresh.fence import fenced
 from shared.refresh.runtime import Runtime
 from shared.refresh.staging import SLICE, staging_name
-from shared.refresh.transform import Rejected, Transform, Transformed
+from shared.refresh.transform import Transform, Transformed
 from shared.sql import statement
 
 
@@ -66,18 +68,17 @@ class Stager:
         with fenced(self._runtime, self._claim) as session:
             session.copy_in(self._copy, self._encoder.chunks(chunk.batches, slice_no=self._claim.slice_no))
             self._runtime.steps.reached("chunk_copied")
-            rejected = [one for part in chunk.parts for one in part.rejected]
-            if rejected:
-                session.run(statement("insert_quarantine"), **self._claim.parameters, rejected=_quarantine(rejected))
+            insert_quarantine(session, self._claim.parameters, chunk)
             session.run(
                 statement("advance_checkpoint"),
                 **self._claim.parameters,
-                **_counts(chunk.parts),
+                **sum_counts(chunk.parts),
                 offsets=json.dumps(offsets),
                 figures=json.dumps(figures),
                 stripped=json.dumps(stripped),
             )
         self._offsets, self._figures, self._stripped = offsets, figures, stripped
+        pa.default_memory_pool().release_unused()
         self._runtime.steps.reached("chunk_committed")
 
 
@@ -94,13 +95,19 @@ def _sorted(batches: list[pa.RecordBatch], key: tuple[str, ...]) -> list[pa.Reco
     return ordered
 
 
-def _quarantine(rejected: list[Rejected]) -> str:
-    return json.dumps(
-        [{"reason": one.reason, "column_name": one.column, "source_row": json.dumps(one.row)} for one in rejected]
-    )
+def insert_quarantine(session: Session, parameters: dict[str, Any], chunk: Prepared) -> None:
+    """Put the chunk's rejected rows aside; `parameters` name task and slice."""
+    rejected = [
+        {"reason": one.reason, "column_name": one.column, "source_row": json.dumps(one.row)}
+        for part in chunk.parts
+        for one in part.rejected
+    ]
+    if rejected:
+        session.run(statement("insert_quarantine"), **parameters, rejected=json.dumps(rejected))
 
 
-def _counts(parts: list[Transformed]) -> dict[str, int]:
+def sum_counts(parts: list[Transformed]) -> dict[str, int]:
+    """Rows received and what became of them."""
     return {
         "received": sum(part.received for part in parts),
         "staged": sum(part.batch.num_rows for part in parts),

@@ -7,11 +7,12 @@ import time
 from datetime import date
 from uuid import uuid4
 
+import pg8000.native
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from shared.adapters.clock import SystemClock
-from shared.adapters.postgres import PostgresStore
+from shared.adapters.postgres import PostgresStore, connection_arguments
 from shared.domain.ids import RunId, TableName
 from shared.domain.messages import TableMessage
 from shared.ports import Row
@@ -67,6 +68,12 @@ class Path:
             differing += pc.sum(pc.not_equal(before.column(FIRST_COUNT), self._batch(week).column(FIRST_COUNT))).as_py()
         self.measure()
         return differing
+
+    def night(self) -> None:
+        """What autovacuum does before the next day."""
+        connection = pg8000.native.Connection(**(connection_arguments(self._url) | {"timeout": None}))
+        connection.run(f"VACUUM ANALYZE {TABLE}")
+        connection.close()
 
     def measure(self) -> None:
         """Let the source know its figures, and the disk be quiet, before the clock starts."""

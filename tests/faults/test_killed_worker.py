@@ -60,6 +60,27 @@ def test_a_killed_worker_loses_nothing(engine: Engine, bigquery_env: BigQueryEnv
     check_invariants(engine)
 
 
+@pytest.mark.parametrize("step", ["fill_tried", "fill_queried", "fill_copied", "publish_merged", "publish_recorded"])
+def test_a_worker_killed_while_it_fills_an_empty_table_leaves_it_empty(
+    engine: Engine, bigquery_env: BigQueryEnv, step: str
+) -> None:
+    orders = Orders(engine, amount="numeric(12,2)", slice_target_rows=8)
+    orders.days(1, 4)
+    message = engine.task("public.orders")
+    order = _order(engine, bigquery_env, message)
+
+    assert run_worker(order | {"kill_at": step}) == _KILLED
+    assert not orders.target()
+    _let_leases_end(engine)
+    assert run_worker(order | {"kill_at": "chunk_committed"}) == _KILLED
+    _let_leases_end(engine)
+    engine.deliver(message)
+
+    assert engine.state(message)["status"] == "success"
+    assert orders.target() == orders.source()
+    check_invariants(engine)
+
+
 def _order(engine: Engine, env: BigQueryEnv, message: TableMessage) -> dict[str, str]:
     return {
         "database_url": engine.database_url,

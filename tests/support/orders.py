@@ -13,12 +13,12 @@ COLUMNS = "id, day, customer, amount"
 class Orders:
     """`orders` in BigQuery and `public.orders` in Postgres, with a key and scoped by day unless told otherwise."""
 
-    def __init__(self, engine: Engine, *, keyed: bool = True, **registration: Any) -> None:
+    def __init__(self, engine: Engine, *, keyed: bool = True, amount: str = "numeric", **registration: Any) -> None:
         self.engine = engine
         self._changes = 0
         engine.bigquery("CREATE TABLE `{d}.orders` (id INT64, day DATE, customer STRING, amount NUMERIC)")
         key = ", PRIMARY KEY (id)" if keyed else ""
-        engine.sql(f"CREATE TABLE public.orders (id bigint, day date, customer text, amount numeric{key})")
+        engine.sql(f"CREATE TABLE public.orders (id bigint, day date, customer text, amount {amount}{key})")
         columns: dict[str, Any] = {"key_columns": ["id"] if keyed else [], "scope_column": "day"}
         engine.register("public.orders", "orders", **(columns | registration))
 

@@ -1,0 +1,23 @@
+"""Which plans may fill their target straight away (see fill.py)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from shared.domain.definition import Definition
+from shared.planning.slices import PlannedSlice
+from shared.ports import Session
+from shared.refresh.merge import target_is_empty
+
+FILL_ROWS = 2_000_000
+FILL_PLANNED = "planned"
+
+
+def fillable(session: Session, definition: Definition, slices: Sequence[PlannedSlice]) -> bool:
+    """Whether the target is empty, few enough rows come, and every column travels just as it is kept."""
+    return (
+        0 < sum(one.rows for one in slices) <= FILL_ROWS
+        and definition.loaded_at_column is None
+        and all(column.published("c") == "c" for column in definition.columns)
+        and target_is_empty(session, definition)
+    )
