@@ -26,7 +26,13 @@ COLUMNS = (
     *(Column(name=name, type="NUMERIC") for name in PRICES),
     Column(name="ingested_at", type="TIMESTAMP"),
 )
-TYPES = {"STRING": "text", "DATE": "date", "INT64": "bigint", "FLOAT64": "double precision", "NUMERIC": "numeric"}
+TYPES = {
+    "STRING": "text",
+    "DATE": "date",
+    "INT64": "bigint",
+    "FLOAT64": "double precision",
+    "NUMERIC": "numeric(38,9)",
+}
 DDL = ", ".join(f"{column.name} {TYPES.get(column.type, 'timestamptz')}" for column in COLUMNS)
 
 
