@@ -11,6 +11,11 @@ SUPERSEDED = "refresh_superseded"
 MERGED = "refresh_merged"
 """Reserved output column: further source rows that the query folded into this row (INT64)."""
 
+REPORT = "refresh_report"
+"""Reserved output column: on one row of each report (a delivery's unit, several to a scope) what is known of it, as JSON:
+the dataset's `report_columns` as text, `rows` of the result, `delivered` rows behind them, and by the name of each check
+how many of the delivered rows fail it. NULL on every other row (STRING)."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Field:
@@ -21,6 +26,8 @@ class Field:
     """BigQuery type the source column is cast to (`DATE`, `STRING`, `INT64`, …)."""
     default: str | None = None
     """SQL literal used when the column map leaves the field out; None: the field must be mapped."""
+    derived: str | None = None
+    """Used before `default`, where the fields in braces are mapped: SQL of what they say about this one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,10 +44,9 @@ class Column:
 class Dataset:
     """A named query over one source table, and what it yields.
 
-    `sql` is a BigQuery SELECT that reads nothing but the CTE `source`, whose columns are `fields` (already renamed,
-    cast,
-    read as of the run's snapshot and limited to the slice's scopes). It must compute every scope value on its own: rows
-    of one scope never influence another's. It yields `columns`, and may yield the reserved columns above; every row of
+    `sql` is a BigQuery SELECT that reads nothing but the CTE `source`, whose columns are `fields` (already renamed and
+    cast, read as of the run's snapshot, limited to the slice's scopes). It must compute every scope value on its own:
+    rows of one scope never influence another's. It yields `columns` and the two reserved columns above; every row of
     `source` must be accounted for: sum(1 + refresh_superseded + refresh_merged) = count(*) of `source`.
     """
 
@@ -53,4 +59,8 @@ class Dataset:
     """Output column, of the same value as the field `scope_field` of each source row that went into the row."""
     scope_field: str
     checks: dict[str, Any] = field(default_factory=dict)
-    """Default checks of the dataset, which the registry's own may override."""
+    """Default checks of the dataset, which the registry's own may override: thresholds of the gates, and by name the
+    checks that `refresh_report` counts for, each with `max` (the largest part of a report's rows that may fail) and
+    `outcome` (`warn`, `hold` or `off`)."""
+    report_columns: tuple[str, ...] = ()
+    """Output columns that tell the reports of a scope apart; the dataset yields `refresh_report` where there are any."""

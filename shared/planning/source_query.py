@@ -1,8 +1,7 @@
 """The queries that BigQuery runs for a table: one aggregate for the plan, one extraction per slice.
 
-Both read the same CTEs: `source` (the table as of the snapshot, columns renamed and cast), where the handler has a
-query
-of its own `refreshed`, then `wire`, whose columns c0 … cN have the types in which rows travel.
+Both read the same CTEs: `source` (the table as of the snapshot, columns renamed and cast), then `refreshed` where the
+handler has a query of its own, then `wire`, whose columns c0 … cN have the types in which rows travel.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from shared.domain.dataset import MERGED, SUPERSEDED
+from shared.domain.dataset import MERGED, REPORT, SUPERSEDED
 from shared.domain.definition import Definition
 from shared.domain.quoting import bigquery_identifier, bigquery_table
 from shared.domain.scope import MAX_SCOPE_VALUES
@@ -56,6 +55,7 @@ def plan_query(
             "CAST(SUM(CAST(CONCAT('0x', SUBSTR(refresh_digest, 16, 8)) AS INT64)) AS STRING), '/', "
             f"CAST(COUNT(*) AS STRING)) AS {FINGERPRINT}",
             f"(SELECT COUNT(*) FROM source) AS {SOURCE_ROWS}",
+            *([f"STRING_AGG({REPORT}, ',') AS {REPORT}"] if _has_reports(definition) else []),
             *figures,
         ]
     )
@@ -133,8 +133,12 @@ def _wire(definition: Definition) -> str:
     if definition.dataset is None:
         columns += [f"0 AS {SUPERSEDED}", f"0 AS {MERGED}"]
         return f"SELECT\n    {',\n    '.join(columns)}\n  FROM source"
-    columns += [SUPERSEDED, MERGED]
+    columns += [SUPERSEDED, MERGED, *([REPORT] if _has_reports(definition) else [])]
     return f"SELECT\n    {',\n    '.join(columns)}\n  FROM refreshed"
+
+
+def _has_reports(definition: Definition) -> bool:
+    return definition.dataset is not None and bool(definition.dataset.report_columns)
 
 
 def _scope_value(definition: Definition) -> str:

@@ -1,9 +1,8 @@
 """Publishing: one transaction that readers see whole or not at all.
 
 In order: the compare-and-set on the claim, the registry row's lock, the last look at what other runs have published,
-the
-count of what is staged, the diff-merge, and everything that the publish makes true (partition state, registry, the
-task's end, which by trigger leaves audit, event and message).
+the count of what is staged, the diff-merge, and everything that the publish makes true (partition state, registry,
+the task's end, which by trigger leaves audit, event and message).
 """
 
 from __future__ import annotations

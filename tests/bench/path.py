@@ -59,7 +59,7 @@ class Path:
         self.measure()
 
     def change(self, changed_weeks: list[date], *, every: int) -> int:
-        """Give weeks a new version, in which every `every`-th row differs from the first; how many rows change by it."""
+        """Give weeks a new version in which every `every`-th row differs; how many rows change by it."""
         differing = 0
         for week in changed_weeks:
             before = self._batch(week)
