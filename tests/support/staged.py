@@ -14,7 +14,7 @@ from shared.adapters.clock import SystemClock
 from shared.domain.dataset import Column
 from shared.domain.messages import TableMessage
 from shared.domain.states import ScopeAction
-from shared.planning.scopes import PlannedScope
+from shared.planning.scopes import PlannedScope, PublishedScope
 from shared.planning.slices import plan_slices
 from shared.ports import Session, Source, SourceTable
 from shared.refresh.claim import task_parameters
@@ -71,7 +71,8 @@ class StagedTable:
         engine.register(self.table, name, **columns)
 
     def stage(self, items: Iterable[Item], *, vanished: Sequence[str] = ()) -> TableMessage:
-        """A task whose plan and slices are done: `items` are all rows of the changed parts, `vanished` parts go."""
+        """A task whose plan and slices are done: `items` are all rows of the changed parts, `vanished` parts go, and
+        the other published ones are unchanged."""
         self._snapshot += timedelta(minutes=1)
         message = self.engine.task(self.table, snapshot_at=self._snapshot)
         definition = define(self.engine.runtime, message.table, {})
@@ -98,6 +99,9 @@ class StagedTable:
             texts=[one[2] for one in items],
         )
         scopes = [*_changed(items), *(_vanished(part) for part in vanished)]
+        touched = {scope.value for scope in scopes}
+        published = [PublishedScope(**row) for row in session.run(statement("published_scopes"), **key)]
+        scopes += [_unchanged(scope) for scope in published if scope.value not in touched and scope.fingerprint]
         slices = plan_slices(scopes, target_rows=1_000_000)
         session.run(statement("insert_task_scopes"), **key, scopes=scopes_json(scopes, slices))
         session.run(statement("insert_checkpoints"), **key, slices=slices_json(slices))
@@ -136,3 +140,7 @@ def _changed(items: Iterable[Item]) -> list[PlannedScope]:
 
 def _vanished(part: str) -> PlannedScope:
     return PlannedScope(value=part, action=ScopeAction.VANISHED, rows=0)
+
+
+def _unchanged(scope: PublishedScope) -> PlannedScope:
+    return PlannedScope(value=scope.value, action=ScopeAction.UNCHANGED, rows=scope.rows, fingerprint=scope.fingerprint)
