@@ -18,7 +18,7 @@ def text_of(payload: dict[str, Any]) -> str:
     return str(message["blocks"][0]["text"]["text"])
 
 
-@pytest.mark.parametrize("kind", EVENT_TYPES)
+@pytest.mark.parametrize("kind", sorted(EVENT_TYPES))
 def test_every_event_has_words_of_its_own(kind: str) -> None:
     message = slack_message(event(type=kind))
     assert message["text"].startswith("*sqp.asin_weekly* ")

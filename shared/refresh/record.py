@@ -1,0 +1,76 @@
+"""What a publish makes true beside the rows: partition state, registry, the task's end."""
+
+from __future__ import annotations
+
+import json
+
+from shared.domain.definition import Definition
+from shared.domain.ids import TaskId
+from shared.domain.states import ScopeAction, TaskStatus
+from shared.planning.outcome import Tally, outcome
+from shared.planning.settlement import Settlement
+from shared.ports import Row, Session
+from shared.refresh.claim import task_parameters
+from shared.refresh.merge import Written
+from shared.refresh.staging import drop_staging
+from shared.sql import statement
+
+
+def record(
+    session: Session,
+    task: TaskId,
+    definition: Definition,
+    state: Row,
+    settlement: Settlement,
+    written: Written,
+    superseded: int,
+) -> TaskStatus:
+    """Write everything that the publish makes true; the task's final status."""
+    key = task_parameters(task)
+    (checks,) = session.run(statement("failed_checks"), **key)
+    tally = Tally(
+        scopes_written=len(settlement.having(ScopeAction.CHANGED, ScopeAction.VANISHED)),
+        scopes_held=len(settlement.having(ScopeAction.HELD)),
+        scopes_superseded=len(settlement.having(ScopeAction.SUPERSEDED)),
+        rows_quarantined=state["rows_quarantined"],
+        rows_quarantined_before=session.run(statement("quarantined_before"), **key)[0]["rows"],
+        rows_refused=written.refused,
+        checks_warned=checks["warned"],
+    )
+    stripped = session.run(statement("values_stripped"), **key)[0]["stripped"]
+    status, reason = outcome(tally)
+    snapshot = {"snapshot_at": state["snapshot_at"]}
+    session.run(statement("publish_scopes"), **key, **snapshot, definition_hash=definition.hash)
+    session.run(statement("confirm_scopes"), **key, **snapshot)
+    if status not in (TaskStatus.HELD, TaskStatus.SKIPPED):
+        session.run(
+            statement("publish_table"),
+            **key,
+            **snapshot,
+            scan_from=state["scan_from"],
+            wrote=written.inserted + written.updated + written.deleted > 0,
+            last_data_period=_last_period(definition, settlement),
+        )
+    drop_staging(session, task)
+    session.run(
+        statement("finish_task"),
+        **key,
+        status=str(status),
+        reason=reason,
+        error=checks["held"],
+        superseded=superseded,
+        inserted=written.inserted,
+        updated=written.updated,
+        deleted=written.deleted,
+        unchanged=written.unchanged,
+        details=json.dumps(vars(tally) | ({"values_stripped": stripped} if stripped else {})),
+    )
+    return status
+
+
+def _last_period(definition: Definition, settlement: Settlement) -> str | None:
+    """The newest scope value with rows, where scope values are dates."""
+    if definition.scope is None or not definition.scope.dated:
+        return None
+    values = [scope.value for scope in settlement.scopes if scope.rows and scope.value is not None]
+    return max(values, default=None)
