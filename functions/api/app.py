@@ -15,7 +15,18 @@ from functions.api.problems import handle_problems
 from shared import wiring
 
 MAX_BODY_BYTES = 256 * 1024
-_ROUTES = ("status", "health", "runs", "history", "metrics", "webhooks", "openapi")
+_ROUTES = (
+    "status",
+    "health",
+    "runs",
+    "history",
+    "metrics",
+    "configuration",
+    "dead_letters",
+    "audit",
+    "webhooks",
+    "openapi",
+)
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
     "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"

@@ -41,7 +41,7 @@ class _StrictFlask(FlaskPlugin):
         if query is not None:
             given["query"] = query.model_validate(_query())
         if headers is not None:
-            given["headers"] = headers.model_validate(_headers(headers))
+            given["headers"] = _headers(headers)
         if json is not None:
             given["json"] = json.model_validate_json(_body())
         return render(func(**given))
@@ -138,9 +138,12 @@ def _query() -> dict[str, str]:
     return request.args.to_dict()
 
 
-def _headers(model: type[BaseModel]) -> dict[str, str]:
-    names = [field.alias or name for name, field in model.model_fields.items()]
-    return {name: request.headers[name] for name in names if name in request.headers}
+def _headers(model: type[BaseModel]) -> BaseModel:
+    names = {field.alias or name: field for name, field in model.model_fields.items()}
+    missing = [name for name, field in names.items() if field.is_required() and name not in request.headers]
+    if missing:
+        raise Refused(HTTPStatus.PRECONDITION_REQUIRED, "header_missing", f"Send the header {', '.join(missing)}.")
+    return model.model_validate({name: request.headers[name] for name in names if name in request.headers})
 
 
 def _body() -> bytes:

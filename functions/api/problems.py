@@ -91,8 +91,13 @@ def _invalid_registration(error: InvalidRegistration) -> Response:
 
 def _store_refused(error: StoreRefused) -> Response:
     if error.sqlstate.startswith(_UNFIT_VALUES):
-        return problem(HTTPStatus.UNPROCESSABLE_ENTITY, "refused_by_database", str(error))
+        return problem(HTTPStatus.UNPROCESSABLE_ENTITY, "refused_by_database", _without_row(str(error)))
     return _unexpected(error)
+
+
+def _without_row(text: str) -> str:
+    """Postgres's message without the whole row that it shows for a broken constraint."""
+    return text.partition(" Failing row contains")[0]
 
 
 def _passing(error: RetryLater | CommitUnknown) -> Response:

@@ -45,7 +45,10 @@ def plan_daily(store: Store, source: Source, schedule: Schedule, instant: dateti
 
 
 def plan_requested(store: Store, source: Source, run_id: RunId) -> bool:
-    """Plan a run that was asked for; False when it is unknown or was planned before (then it is advanced)."""
+    """Plan a run that was asked for; False when it is unknown or was planned before (then it is advanced).
+
+    A replay may ask for the snapshot of the run that it does again.
+    """
     with store.transaction() as session:
         rows = session.run(statement("run_is_planned"), run_id=run_id)
     if not rows:
@@ -54,7 +57,7 @@ def plan_requested(store: Store, source: Source, run_id: RunId) -> bool:
     if rows[0]["planned"]:
         advance_run(store, run_id)
         return False
-    snapshot_at = source.now()
+    snapshot_at = rows[0]["wanted_snapshot_at"] or source.now()
     with store.transaction() as session:
         run = session.run(statement("lock_run"), run_id=run_id)[0]
         if not run["planned"]:

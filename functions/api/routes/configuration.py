@@ -1,0 +1,224 @@
+"""GET, POST, PUT …/config, GET, PUT, DELETE …/config/{table}, and what helps to decide"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from http import HTTPStatus
+from typing import Any
+
+from flask import Blueprint
+from pydantic_core import from_json
+
+from functions.api.access import caller
+from functions.api.contract import call
+from functions.api.problems import Refused, not_found
+from functions.api.schemas.configuration import (
+    Basis,
+    ChangeHeaders,
+    Configuration,
+    ConfigurationChange,
+    ConfigurationChanges,
+    ConfigurationPreview,
+    Configurations,
+    ConfigurationsQuery,
+    Registration,
+    RegistrationSuggestion,
+    SizeSuggestions,
+    SuggestionQuery,
+)
+from functions.api.schemas.fields import Pagination
+from shared import wiring
+from shared.domain.ids import TableName
+from shared.operations import configuration as operations
+from shared.operations import documents, suggestions
+from shared.operations.configuration import AlreadyRegistered, Change, VersionLost
+from shared.operations.requests import TablesUnknown
+from shared.sql import statement
+
+routes = Blueprint("configuration", __name__)
+_TABLE = {"table": "The table, as schema.name."}
+
+
+@routes.get("/api/refresh/config")
+@call(Configurations, tag="configuration")
+def configurations(query: ConfigurationsQuery) -> tuple[Configurations, HTTPStatus, dict[str, str]]:
+    """Tables as they are configured, by name. The ETag stands for all of them."""
+    return _page(query)
+
+
+def _page(query: ConfigurationsQuery) -> tuple[Configurations, HTTPStatus, dict[str, str]]:
+    with wiring.store().transaction(statement_timeout=10.0) as session:
+        total = session.run(statement("count_tables"))[0]["total"]
+        version = session.run(statement("configurations_version"))[0]["version"]
+        text = documents.read_in(
+            session, "read_configurations", schema=None, name=None, offset=query.offset, limit=query.page_size
+        )
+    settings = wiring.settings()
+    answer = Configurations(
+        schedule=settings.refresh_schedule,
+        time_zone=settings.refresh_time_zone,
+        items=_read(text),
+        pagination=Pagination.of(query, total),
+    )
+    return answer, HTTPStatus.OK, {"ETag": f'"{version}"'}
+
+
+@routes.put("/api/refresh/config")
+@call(Configurations, tag="configuration", errors=(404, 412, 415, 428))
+def change_configurations(
+    headers: ChangeHeaders, json: ConfigurationChanges
+) -> tuple[Configurations, HTTPStatus, dict[str, str]]:
+    """Change several tables at once, all or none. If-Match takes the ETag of GET /api/refresh/config."""
+    changes = [_change(_table(name), wanted, version=None) for name, wanted in json.tables.items()]
+    with wiring.store().transaction() as session:
+        version = session.run(statement("configurations_version"))[0]["version"]
+    if headers.if_match not in ("*", version, f'"{version}"'):
+        raise _precondition_failed("The configuration was changed since it was read. Read it again.", version)
+    _make(changes)
+    return _page(ConfigurationsQuery())
+
+
+@routes.post("/api/refresh/config")
+@call(Configuration, tag="configuration", status=HTTPStatus.CREATED, errors=(409, 415))
+def register(json: Registration) -> tuple[Configuration, HTTPStatus, dict[str, str]]:
+    """Register a table that exists in Postgres. Checked against source and target. 409: it is registered already."""
+    table = _table(json.table)
+    options = (
+        {"handler": "generic"}
+        | json.given()
+        | ({"depends_on": json.depends_on} if "depends_on" in json.model_fields_set else {})
+    )
+    try:
+        operations.register(wiring.store(), wiring.source(), table, options, actor=caller().subject)
+    except AlreadyRegistered as error:
+        detail = f"{error}. Change it by PUT /api/refresh/config/{table}."
+        raise Refused(HTTPStatus.CONFLICT, "already_registered", detail) from error
+    return _answer(table, HTTPStatus.CREATED)
+
+
+@routes.get("/api/refresh/config/suggestion")
+@call(RegistrationSuggestion, tag="configuration")
+def suggest_registration(query: SuggestionQuery) -> RegistrationSuggestion:
+    """Key, scope, types and DDL for a new table, by the schema of its source in BigQuery."""
+    found = suggestions.suggest_registration(wiring.source(), query.source, _table(query.table))
+    registration = {"table": query.table, **found.options}
+    return RegistrationSuggestion(registration=registration, ddl=found.ddl, notes=list(found.notes))
+
+
+@routes.get("/api/refresh/config/<table>")
+@call(Configuration, tag="configuration", errors=(404,), paths=_TABLE)
+def configuration(table: str) -> tuple[Configuration, HTTPStatus, dict[str, str]]:
+    """How a table is refreshed. The ETag is its config_version, in quotes."""
+    return _answer(_table(table))
+
+
+@routes.put("/api/refresh/config/<table>")
+@call(Configuration, tag="configuration", errors=(404, 412, 415, 428), paths=_TABLE)
+def change_configuration(
+    table: str, headers: ChangeHeaders, json: ConfigurationChange
+) -> tuple[Configuration, HTTPStatus, dict[str, str]]:
+    """Change the fields that are sent, and leave the others. Checked against the real source and target.
+
+    412: somebody has changed it since; the answer's ETag is the version now.
+    """
+    name = _table(table)
+    _make([_change(name, json, version=_version(headers.if_match))])
+    return _answer(name)
+
+
+@routes.post("/api/refresh/config/<table>/preview")
+@call(ConfigurationPreview, tag="configuration", errors=(404, 415), paths=_TABLE)
+def preview_configuration(table: str, json: ConfigurationChange) -> ConfigurationPreview:
+    """What the next refresh would do because of a change. Checks it as PUT does, and changes nothing."""
+    name = _table(table)
+    wanted = _change(name, json, version=None)
+    try:
+        found = operations.preview(wiring.store(), wiring.source(), wanted, actor=caller().subject)
+    except TablesUnknown as error:
+        raise _unknown(name) from error
+    return ConfigurationPreview(table=str(name), **asdict(found) | {"ignored_columns": list(found.ignored_columns)})
+
+
+@routes.get("/api/refresh/config/<table>/suggestions")
+@call(SizeSuggestions, tag="configuration", errors=(404,), paths=_TABLE)
+def suggest_sizes(table: str) -> SizeSuggestions:
+    """Slice size, lanes and cap that would suit the table, by its last refreshes. Never applied by themselves."""
+    name = _table(table)
+    try:
+        found = suggestions.suggest_sizes(wiring.store(), name)
+    except TablesUnknown as error:
+        raise _unknown(name) from error
+    basis = Basis(
+        refreshes=found.refreshes,
+        rows_per_second=found.rows_per_second,
+        largest_rows=found.largest_rows,
+        largest_bytes=found.largest_bytes,
+    )
+    return SizeSuggestions(table=str(name), **asdict(found.sizes), basis=basis)
+
+
+def _make(changes: list[Change]) -> None:
+    try:
+        operations.change(wiring.store(), wiring.source(), changes, actor=caller().subject)
+    except TablesUnknown as error:
+        raise not_found(f"Not registered: {', '.join(error.tables)}.") from error
+    except VersionLost as error:
+        detail = f"{error}, so somebody has changed it since it was read. Read it again."
+        raise _precondition_failed(detail, str(error.current)) from error
+
+
+def _change(table: TableName, wanted: ConfigurationChange, *, version: int | None) -> Change:
+    given = wanted.model_fields_set
+    if "table" in given and wanted.table != str(table):
+        detail = f"table: is {wanted.table}, but the path names {table}"
+        raise Refused(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid_request", detail)
+    if version is None and "config_version" in given:
+        version = wanted.config_version
+    return Change(
+        table=table,
+        fields=wanted.given(),
+        depends_on=wanted.depends_on if "depends_on" in given else None,
+        version=version,
+    )
+
+
+def _answer(table: TableName, status: HTTPStatus = HTTPStatus.OK) -> tuple[Configuration, HTTPStatus, dict[str, str]]:
+    text = documents.read(
+        wiring.store(), "read_configurations", schema=table.schema, name=table.name, offset=0, limit=1
+    )
+    found = _read(text)
+    if not found:
+        raise _unknown(table)
+    return found[0], status, {"ETag": f'"{found[0].config_version}"'}
+
+
+def _read(text: str | None) -> list[Configuration]:
+    rows: list[Mapping[str, Any]] = from_json(text or "[]")
+    return [Configuration(**row.pop("configuration"), **row) for row in map(dict, rows)]
+
+
+def _table(text: str) -> TableName:
+    """The table of a path; one that is no name is not found."""
+    try:
+        if text.isprintable():
+            return TableName.parse(text)
+    except ValueError:
+        pass
+    raise not_found("A table is named as schema.name.")
+
+
+def _unknown(table: TableName) -> Refused:
+    return not_found(f"{table} is not registered. GET /api/refresh/config lists the tables.")
+
+
+def _version(if_match: str) -> int | None:
+    """The version that If-Match names; None for any."""
+    if if_match == "*":
+        return None
+    text = if_match.removeprefix('"').removesuffix('"')
+    return int(text) if text.isdecimal() and text.isascii() and len(text) < 19 else -1
+
+
+def _precondition_failed(detail: str, current: str) -> Refused:
+    return Refused(HTTPStatus.PRECONDITION_FAILED, "version_lost", detail, headers={"ETag": f'"{current}"'})

@@ -1,0 +1,184 @@
+"""How tables are refreshed, and changes of that."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import ConfigDict, Field
+
+from functions.api.schemas.fields import Answer, Body, Paged, Pagination, Plain, Query, TableText
+
+Handler = Literal["asin", "search_queries", "summaries", "generic"]
+Strategy = Literal["merge", "append", "replace"]
+NulPolicy = Literal["strip", "reject", "quarantine"]
+DependencyKind = Literal["hard", "soft"]
+Name = Annotated[str, Field(pattern=r"^[^\u0000]+$", max_length=300)]
+LEFT_OUT: Any = None
+"""Default of fields that may be left out and are never null."""
+Ratio = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class ChangeHeaders(Query):
+    """Which version a change was made from."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    if_match: Annotated[
+        str,
+        Field(
+            alias="If-Match",
+            max_length=200,
+            pattern=r"^[\u0021-\u007e]+$",
+            description="The ETag, that is the config_version in quotes, that the change was made from; * for any.",
+        ),
+    ]
+
+
+class Configuration(Answer):
+    """How a table is refreshed."""
+
+    table: str
+    config_version: int
+    created_at: datetime
+    handler: Handler
+    source: str | None = Field(description="BigQuery table or view, project.dataset.table.")
+    column_map: dict[str, str | None] = Field(description="Source column to target column; null leaves a column out.")
+    key_columns: list[str]
+    scope_column: str | None = Field(description="Target column whose values are planned, compared, published apart.")
+    scope_bucket: str | None = Field(description="day, week, month or hash:N.")
+    strategy: Strategy
+    mode: Literal["live", "shadow", "dry_run", "disabled"]
+    priority: int
+    frequency_hours: int
+    lookback: int | None = Field(description="Days before the snapshot to scan; null scans everything.")
+    slice_target_rows: int
+    parallelism: int
+    max_bytes_billed: int | None
+    checks: dict[str, Any]
+    nul_policies: dict[str, NulPolicy]
+    loaded_at_column: str | None
+    depends_on: dict[str, DependencyKind]
+
+
+def _without_unset(schema: dict[str, Any]) -> None:
+    """A field that may be left out has no default: leaving it out changes nothing."""
+    for described in schema.get("properties", {}).values():
+        if described.get("default", ...) is None:
+            del described["default"]
+
+
+class _Fields(Body):
+    """Fields that people decide. Those that are left out stay as they are."""
+
+    model_config = ConfigDict(json_schema_extra=_without_unset)
+
+    handler: Handler = Field(default=LEFT_OUT)
+    source: Name | None = None
+    column_map: dict[Name, Name | None] = Field(default=LEFT_OUT, max_length=10_000)
+    key_columns: list[Name] = Field(default=LEFT_OUT, max_length=100)
+    scope_column: Name | None = None
+    scope_bucket: Annotated[str, Field(pattern=r"^(day|week|month|hash:[1-9][0-9]{0,3})$")] | None = None
+    strategy: Strategy = Field(default=LEFT_OUT)
+    mode: Literal["live", "disabled"] = Field(default=LEFT_OUT)
+    priority: int = Field(default=LEFT_OUT, ge=0, le=1000)
+    frequency_hours: int = Field(default=LEFT_OUT, ge=1, le=168)
+    lookback: Annotated[int, Field(ge=1, le=100_000)] | None = None
+    slice_target_rows: int = Field(default=LEFT_OUT, ge=1, le=100_000_000)
+    parallelism: int = Field(default=LEFT_OUT, ge=1, le=32)
+    max_bytes_billed: Annotated[int, Field(ge=1, le=2**62)] | None = None
+    checks: dict[Name, Ratio] = Field(default=LEFT_OUT, max_length=100)
+    nul_policies: dict[Name, NulPolicy] = Field(default=LEFT_OUT, max_length=10_000)
+    loaded_at_column: Name | None = None
+    depends_on: dict[TableText, DependencyKind] = Field(default=LEFT_OUT, max_length=1000)
+
+    def given(self) -> dict[str, Any]:
+        """The registry's fields that were sent."""
+        own = set(_Fields.model_fields) - {"depends_on"}
+        return self.model_dump(include=own, exclude_unset=True)
+
+
+class ConfigurationChange(_Fields):
+    """Fields to change. A whole answer of GET can be sent back; `table` and `created_at` then have to be its own."""
+
+    table: TableText = Field(default=LEFT_OUT)
+    config_version: int = Field(default=LEFT_OUT, ge=1, le=2**62)
+    created_at: Plain = Field(default=LEFT_OUT, description="Ignored.")
+
+
+class Registration(_Fields):
+    """A table to register."""
+
+    table: TableText
+
+
+class ConfigurationChanges(Body):
+    """Changes of several tables, made all or none."""
+
+    tables: dict[TableText, ConfigurationChange] = Field(min_length=1, max_length=100)
+
+
+class ConfigurationsQuery(Paged):
+    """A page of tables, by name."""
+
+
+class Configurations(Answer):
+    """Tables as they are configured. Schedule and time zone are settings of the service, and cannot be changed here."""
+
+    schedule: str
+    time_zone: str
+    items: list[Configuration]
+    pagination: Pagination
+
+
+class ConfigurationPreview(Answer):
+    """What the next refresh would do because of a change. Nothing was changed."""
+
+    table: str
+    checked_against_source: bool = Field(
+        description="False for materialized views, and workers with a query of their own."
+    )
+    ignored_columns: list[str] = Field(description="Source columns that no target column takes.")
+    scopes_published: int
+    rows_published: int
+    scopes_read_anew: int = Field(
+        description="Published scopes that the change has read again, whether changed or not."
+    )
+    rows_read_anew: int
+    slices: int
+
+
+class Basis(Answer):
+    """What suggestions go by: the last two weeks."""
+
+    refreshes: int
+    rows_per_second: float | None
+    largest_rows: int | None
+    largest_bytes: int | None
+
+
+class SizeSuggestions(Answer):
+    """Sizes that would suit the table; null where there is nothing to go by. Never applied by themselves."""
+
+    table: str
+    slice_target_rows: int | None
+    parallelism: int | None
+    max_bytes_billed: int | None
+    basis: Basis
+
+
+class SuggestionQuery(Query):
+    """For which source, and which table."""
+
+    source: Annotated[
+        str, Field(pattern=r"^[^.\u0000-\u001f`]+\.[^.\u0000-\u001f`]+\.[^.\u0000-\u001f`]+$", max_length=500)
+    ]
+    table: TableText
+
+
+class RegistrationSuggestion(Answer):
+    """A registration to start from, and the table for it."""
+
+    registration: dict[str, Any] = Field(description="Body for POST /api/refresh/config.")
+    ddl: str = Field(description="For an operator of the database to run first.")
+    notes: list[str]

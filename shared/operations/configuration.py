@@ -1,0 +1,170 @@
+"""Change how tables are refreshed: checked against the real source and target, by whoever saw the latest version."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from shared.domain.definition import Definition
+from shared.domain.errors import RefreshError
+from shared.domain.ids import TableName
+from shared.operations.requests import TablesUnknown
+from shared.ports import Row, Session, Source, SourceTable, Store
+from shared.refresh.define import fit
+from shared.sql import statement
+
+DEFINING = frozenset(
+    {
+        "handler",
+        "source",
+        "column_map",
+        "key_columns",
+        "scope_column",
+        "scope_bucket",
+        "strategy",
+        "nul_policies",
+        "loaded_at_column",
+    }
+)
+"""Fields that decide what a source row becomes, so that the source has to be looked at when they change."""
+_PLAIN_COPY = "generic"
+_NO_SOURCE = "summaries"
+
+
+class VersionLost(RefreshError):
+    """Somebody else has changed the configuration since it was read; `current` is its version now."""
+
+    def __init__(self, table: TableName, current: int) -> None:
+        super().__init__(f"the configuration of {table} has version {current} now")
+        self.current = current
+
+
+class AlreadyRegistered(RefreshError):
+    """The table is registered."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """What is to change of one table. `depends_on` None leaves the dependencies; `version` None: whatever it is."""
+
+    table: TableName
+    fields: Mapping[str, Any]
+    depends_on: Mapping[str, str] | None = None
+    version: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preview:
+    """What the next refresh would do because of a change."""
+
+    checked_against_source: bool
+    ignored_columns: tuple[str, ...]
+    scopes_published: int
+    rows_published: int
+    scopes_read_anew: int
+    rows_read_anew: int
+    slices: int
+
+
+def change(store: Store, source: Source, changes: list[Change], *, actor: str) -> None:
+    """Make the changes, all or none. Raises TablesUnknown, VersionLost, InvalidRegistration, StoreRefused."""
+    described = {one.table: _described(store, source, one) for one in changes}
+    with store.transaction() as session:
+        session.run(statement("set_actor"), actor=actor)
+        for one in changes:
+            _apply(session, one, described[one.table])
+
+
+def preview(store: Store, source: Source, wanted: Change, *, actor: str) -> Preview:
+    """What a change would lead to; nothing is kept. Raises as `change` does."""
+    described = _described(store, source, wanted, always=True)
+    with store.transaction() as session:
+        session.run(statement("set_actor"), actor=actor)
+        session.run("SAVEPOINT untouched")
+        definition = _apply(session, wanted, described)
+        found = _preview(session, wanted.table, definition)
+        session.run("ROLLBACK TO SAVEPOINT untouched")
+    return found
+
+
+def register(store: Store, source: Source, table: TableName, options: Mapping[str, Any], *, actor: str) -> None:
+    """Register a table. Raises AlreadyRegistered, InvalidRegistration, StoreRefused."""
+    key = {"schema": table.schema, "name": table.name}
+    with store.transaction() as session:
+        if session.run(statement("registry_row"), **key):
+            raise AlreadyRegistered(f"{table} is registered")
+    reference = options.get("source")
+    handler = options.get("handler", _PLAIN_COPY)
+    described = source.describe(reference) if reference and handler != _NO_SOURCE and _whole(reference) else None
+    with store.transaction() as session:
+        session.run(statement("set_actor"), actor=actor)
+        session.run(statement("register_with_options"), **key, options=json.dumps(dict(options)))
+        if described is not None:
+            _fitted(session, table, described)
+
+
+def _described(store: Store, source: Source, wanted: Change, *, always: bool = False) -> SourceTable | None:
+    """The source as BigQuery knows it, if the change makes that matter. Asked outside of a transaction."""
+    with store.transaction() as session:
+        rows = session.run(statement("registry_row"), schema=wanted.table.schema, name=wanted.table.name)
+    if not rows:
+        raise TablesUnknown([str(wanted.table)])
+    becomes = rows[0] | dict(wanted.fields)
+    if becomes["handler"] == _NO_SOURCE or not becomes["source"] or not _whole(becomes["source"]):
+        return None
+    return source.describe(becomes["source"]) if always or DEFINING & wanted.fields.keys() else None
+
+
+def _whole(reference: str) -> bool:
+    """Whether it can be a table's name at all; the database says what is wrong with one that cannot."""
+    return all(reference.split(".", 2)) and reference.count(".") >= 2
+
+
+def _apply(session: Session, wanted: Change, described: SourceTable | None) -> Definition | None:
+    key = {"schema": wanted.table.schema, "name": wanted.table.name}
+    rows = session.run(statement("lock_configuration"), **key)
+    if not rows:
+        raise TablesUnknown([str(wanted.table)])
+    if wanted.version is not None and rows[0]["config_version"] != wanted.version:
+        raise VersionLost(wanted.table, rows[0]["config_version"])
+    if wanted.fields:
+        session.run(statement("change_configuration"), **key, changes=json.dumps(dict(wanted.fields)))
+    if wanted.depends_on is not None:
+        session.run(statement("change_dependencies"), **key, depends_on=json.dumps(dict(wanted.depends_on)))
+    return None if described is None else _fitted(session, wanted.table, described)
+
+
+def _fitted(session: Session, table: TableName, described: SourceTable) -> Definition | None:
+    """The definition that registry, source and target make; InvalidRegistration where they do not fit.
+
+    Workers with queries of their own check their columns themselves when they plan.
+    """
+    key = {"schema": table.schema, "name": table.name}
+    (registry,) = session.run(statement("registry_row"), **key)
+    if registry["handler"] != _PLAIN_COPY:
+        return None
+    return fit(table, registry, described, session.run(statement("target_columns"), **key), {})
+
+
+def _preview(session: Session, table: TableName, definition: Definition | None) -> Preview:
+    key = {"schema": table.schema, "name": table.name}
+    (registry,) = session.run(statement("registry_row"), **key)
+    known = definition.hash if definition is not None else None
+    (published,) = session.run(statement("published_definition"), **key, definition_hash=known)
+    scopes, rows = _anew(published) if definition is not None else (0, 0)
+    return Preview(
+        checked_against_source=definition is not None,
+        ignored_columns=definition.ignored if definition is not None else (),
+        scopes_published=published["scopes"],
+        rows_published=int(published["rows"]),
+        scopes_read_anew=scopes,
+        rows_read_anew=rows,
+        slices=math.ceil(rows / registry["slice_target_rows"]),
+    )
+
+
+def _anew(published: Row) -> tuple[int, int]:
+    return published["scopes_of_another_definition"], int(published["rows_of_another_definition"])

@@ -1,0 +1,9 @@
+-- What a task's checks found: how many warn, and which hold, in words.
+SELECT count(*) FILTER (WHERE outcome = 'warn') AS warned,
+    string_agg(coalesce(scope, 'NULL') || ': ' || metric || ' is ' || trim_scale(round(value, 6))
+        || CASE metric WHEN 'completeness' THEN ', at least ' WHEN 'scope_rows' THEN ', at least ' ELSE ', at most ' END
+        || trim_scale(round(threshold, 6))
+        || coalesce(' (' || (SELECT string_agg(report, '; ') FROM jsonb_array_elements_text(details -> 'reports') AS report) || ')', ''),
+        '. ' ORDER BY scope, metric) FILTER (WHERE outcome = 'hold') AS held
+FROM refresh.refresh_data_quality
+WHERE run_id = :run_id AND table_schema = :schema AND table_name = :name AND NOT passed

@@ -1,0 +1,220 @@
+"""Reading and changing how tables are refreshed, against a real target and the emulator's source."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from shared import wiring
+from tests.api.conftest import Api
+from tests.conftest import BigQueryEnv
+from tests.support.engine import emulated_source
+
+CONFIG = "/api/refresh/config"
+
+
+@pytest.fixture
+def dataset(api: Api, bigquery_env: BigQueryEnv, bigquery_dataset: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A dataset with the table orders; its source is the real adapter."""
+    bigquery_env.client.query(
+        f"CREATE TABLE {bigquery_dataset}.orders (OrderId INT64, report_date DATE, amount NUMERIC, tags ARRAY<STRING>)"
+    ).result()
+    source = emulated_source(bigquery_env.project, bigquery_env.rest_url, bigquery_env.grpc_address)
+    monkeypatch.setattr(wiring, "source", lambda: source)
+    return bigquery_dataset
+
+
+def put(api: Api, path: str, body: dict[str, Any], *, version: str = "*", **rest: Any) -> Any:
+    return api("PUT", f"{CONFIG}{path}", json=body, headers={"If-Match": version}, **rest)
+
+
+def test_a_table_is_registered_by_what_is_suggested(api: Api, dataset: str) -> None:
+    suggested = api.get(f"{CONFIG}/suggestion?source={dataset}.orders&table=public.orders")
+    assert suggested["registration"]["key_columns"] == ["report_date", "order_id"]
+    assert suggested["registration"]["scope_column"] == "report_date"
+    assert suggested["registration"]["column_map"] == {"OrderId": "order_id"}
+    assert '"tags" text[]' in suggested["ddl"]
+    api.plane.run(suggested["ddl"])
+    response = api("POST", CONFIG, json=suggested["registration"])
+    assert response.status_code == 201, response.text
+    assert response.headers["ETag"] == '"1"'
+    assert response.get_json()["source"] == f"{dataset}.orders"
+    again = api("POST", CONFIG, json=suggested["registration"])
+    assert (again.status_code, again.get_json()["type"]) == (409, "urn:refresh:problem:already_registered")
+
+
+def test_a_source_that_does_not_exist_or_fit_is_refused(api: Api, dataset: str) -> None:
+    api.plane.run("CREATE TABLE public.orders (order_id bigint PRIMARY KEY, amount text)")
+    body = {"table": "public.orders", "column_map": {"OrderId": "order_id"}}
+    missing = api("POST", CONFIG, json=body | {"source": f"{dataset}.nowhere"})
+    assert (missing.status_code, missing.get_json()["type"]) == (422, "urn:refresh:problem:invalid_registration")
+    assert "does not exist in BigQuery" in missing.get_json()["detail"]
+    unfit = api("POST", CONFIG, json=body | {"source": f"{dataset}.orders"})
+    assert unfit.status_code == 422
+    assert "amount" in unfit.get_json()["detail"]
+    unknown = api("POST", CONFIG, json=body | {"source": f"{dataset}.orders", "column_map": {"x": "order_id"}})
+    assert unknown.status_code == 422
+    assert api.get(CONFIG)["items"] == []
+
+
+def test_the_source_is_asked_only_when_it_matters(api: Api) -> None:
+    api.plane.register("a")
+    assert put(api, "/public.a", {"priority": 5}).status_code == 200
+
+
+def test_fields_that_are_left_out_stay(api: Api) -> None:
+    api.plane.register("a", "b")
+    response = put(api, "/public.a", {"priority": 5, "max_bytes_billed": 10**9, "depends_on": {"public.b": "soft"}})
+    changed = response.get_json()
+    assert (changed["priority"], changed["frequency_hours"], changed["depends_on"]) == (5, 24, {"public.b": "soft"})
+    assert put(api, "/public.a", {"max_bytes_billed": None}).get_json()["max_bytes_billed"] is None
+
+
+def test_a_whole_answer_can_be_sent_back(api: Api) -> None:
+    api.plane.register("a")
+    read = api("GET", f"{CONFIG}/public.a")
+    body = read.get_json() | {"frequency_hours": 48}
+    del body["source"], body["handler"], body["column_map"], body["key_columns"], body["scope_column"]
+    del body["scope_bucket"], body["strategy"], body["nul_policies"], body["loaded_at_column"]
+    response = put(api, "/public.a", body, version=read.headers["ETag"])
+    assert response.get_json()["frequency_hours"] == 48
+    stale = put(api, "/public.a", body)
+    assert stale.status_code == 412
+
+
+@pytest.mark.parametrize("shape", ['"{}"', "{}"])
+def test_a_lost_race_is_told_with_the_version_now(api: Api, shape: str) -> None:
+    api.plane.register("a")
+    assert put(api, "/public.a", {"priority": 1}, version=shape.format(1)).headers["ETag"] == '"2"'
+    lost = put(api, "/public.a", {"priority": 2}, version=shape.format(1))
+    assert (lost.status_code, lost.headers["ETag"]) == (412, '"2"')
+    assert api.get(f"{CONFIG}/public.a")["priority"] == 1
+    assert put(api, "/public.a", {"priority": 3}, version="nonsense").status_code == 412
+    unsaid = api("PUT", f"{CONFIG}/public.a", json={"priority": 3})
+    assert unsaid.status_code == 428
+
+
+def test_a_change_of_dependencies_is_a_new_version(api: Api) -> None:
+    api.plane.register("a", "b")
+    assert put(api, "/public.a", {"depends_on": {"public.b": "hard"}}, version='"1"').headers["ETag"] == '"2"'
+    assert put(api, "/public.a", {"depends_on": {"public.b": "hard"}}, version='"2"').headers["ETag"] == '"2"'
+
+
+def test_every_change_is_in_the_audit_with_who_and_what(api: Api) -> None:
+    api.plane.register("a")
+    put(api, "/public.a", {"priority": 5})
+    (entry,) = api.get("/api/refresh/audit?table=public.a&event=config_changed")["items"]
+    assert entry["by"] == "local:operator"
+    assert entry["details"]["changed"] == {"priority": {"old": 100, "new": 5}}
+    assert api.get("/api/refresh/audit?by=local:operator")["items"] == [entry]
+
+
+def test_without_the_api_the_audit_names_the_database_user(api: Api) -> None:
+    api.plane.register("a")
+    (entry,) = api.get("/api/refresh/audit?event=table_registered&table=public.a")["items"]
+    assert entry["by"] == "postgres"
+
+
+WRONG_CHANGES: list[tuple[dict[str, Any], str]] = [
+    ({"priority": 1001}, "1000"),
+    ({"priority": "5"}, "integer"),
+    ({"priority": None}, "integer"),
+    ({"mode": "shadow"}, "live"),
+    ({"key_columns": ["value"]}, "unique index"),
+    ({"scope_column": "nowhere"}, "does not have"),
+    ({"depends_on": {"public.nowhere": "hard"}}, "not registered"),
+    ({"depends_on": {"public.a": "hard"}}, ""),
+    ({"checks": {"table_min_ratio": 2}}, "from 0 to 1"),
+    ({"nul_policies": {"nowhere": "strip"}}, "does not have"),
+    ({"source": "just-a-name"}, "project.dataset.table"),
+    ({"table": "public.b"}, "path names"),
+    ({"nonsense": 1}, "nonsense"),
+]
+
+
+def test_what_is_wrong_is_refused_and_nothing_changes(api: Api, dataset: str) -> None:
+    api.plane.register("a", source=f"{dataset}.orders")
+    for body, words in WRONG_CHANGES:
+        response = put(api, "/public.a", body)
+        assert response.status_code == 422, response.text
+        assert words in response.get_json()["detail"]
+    assert api.get(f"{CONFIG}/public.a")["config_version"] == 1
+
+
+def test_cycles_are_refused(api: Api) -> None:
+    api.plane.register("a", "b")
+    assert put(api, "/public.a", {"depends_on": {"public.b": "hard"}}).status_code == 200
+    response = put(api, "/public.b", {"depends_on": {"public.a": "hard"}})
+    assert response.status_code == 422
+    assert "cycle" in response.get_json()["detail"]
+
+
+def test_several_tables_change_together_or_not_at_all(api: Api) -> None:
+    api.plane.register("a", "b")
+    etag = api("GET", CONFIG).headers["ETag"]
+    both = {"public.a": {"priority": 1}, "public.b": {"priority": 2}}
+    response = put(api, "", {"tables": both}, version=etag)
+    assert [one["priority"] for one in response.get_json()["items"]] == [1, 2]
+    assert put(api, "", {"tables": both}, version=etag).status_code == 412
+    wrong = {"public.a": {"priority": 7}, "public.nowhere": {"priority": 7}}
+    assert put(api, "", {"tables": wrong}).status_code == 404
+    assert api.get(f"{CONFIG}/public.a")["priority"] == 1
+
+
+def test_a_preview_tells_what_would_be_read_anew_and_keeps_nothing(api: Api, dataset: str) -> None:
+    api.plane.run("CREATE TABLE public.orders (order_id bigint PRIMARY KEY, report_date date, amount numeric)")
+    options = {"source": f"{dataset}.orders", "column_map": {"OrderId": "order_id"}}
+    made = api("POST", CONFIG, json={"table": "public.orders", **options})
+    assert made.status_code == 201, made.text
+    path = f"{CONFIG}/public.orders/preview"
+    response = api("POST", path, json={"scope_column": "report_date", "slice_target_rows": 10})
+    assert response.status_code == 200, response.text
+    assert response.get_json() == {
+        "table": "public.orders",
+        "checked_against_source": True,
+        "ignored_columns": ["tags"],
+        "scopes_published": 0,
+        "rows_published": 0,
+        "scopes_read_anew": 0,
+        "rows_read_anew": 0,
+        "slices": 0,
+    }
+    assert api("POST", path, json={"scope_column": "nowhere"}).status_code == 422
+    assert api.get(f"{CONFIG}/public.orders")["config_version"] == 1
+
+
+def test_sizes_are_suggested_from_what_was_measured(api: Api) -> None:
+    api.plane.register("a")
+    path = f"{CONFIG}/public.a/suggestions"
+    assert api.get(path)["slice_target_rows"] is None
+    api.trigger("a")
+    api.plane.deliver_owed()
+    api.plane.claim("a")
+    api.plane.slice(
+        "a",
+        0,
+        "done",
+        rows_received="1000000",
+        rows_staged="1000000",
+        rows_read="1000000",
+        rows_expected="1000000",
+        source_rows_expected="1000000",
+        started_at="now() - interval '10 seconds'",
+        finished_at="now()",
+    )
+    api.plane.change(
+        "a", "slices_open = 0, rows_read = 1000000, rows_staged = 1000000, rows_inserted = 1000000, bytes_billed = 1000"
+    )
+    api.plane.finish("a")
+    found = api.get(path)
+    assert found["slice_target_rows"] == 6_000_000
+    assert found["max_bytes_billed"] == 10 * 2**20
+
+
+def test_what_is_not_registered_is_not_found(api: Api) -> None:
+    for name in ("public.nowhere", "nonsense", "a.b.c", "public.%00"):
+        assert api("GET", f"{CONFIG}/{name}").status_code == 404
+        assert put(api, f"/{name}", {"priority": 1}).status_code == 404
+        assert api("POST", f"{CONFIG}/{name}/preview", json={}).status_code == 404
+        assert api("GET", f"{CONFIG}/{name}/suggestions").status_code == 404
