@@ -1,6 +1,7 @@
 # Every target works in a fresh clone: it first sets up what it needs, once.
 
 BIN := .venv/bin
+TEST_PROCESSES ?= 2
 
 .PHONY: help setup check test demo serve bench lock clean
 
@@ -19,7 +20,7 @@ check: setup ## format, lint, types, import contract, shell and Terraform
 	infra/setup/check-terraform.sh
 
 test: setup ## all tests that need no cloud; what is skipped is named with its reason
-	$(BIN)/python -m pytest -rs
+	$(BIN)/python -m pytest -rs -n $(TEST_PROCESSES)
 
 demo: setup ## two days of refreshes on this machine, with a proof that targets equal sources
 	$(BIN)/python -m infra.local demo
