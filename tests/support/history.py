@@ -63,13 +63,14 @@ class History:
             (key, day and date.fromisoformat(day), text, Decimal(amount)) for key, day, text, amount in _rows(number)
         )
 
-    def table(self, *, published: bool, keyed: bool = True) -> str:
+    def table(self, *, published: bool, keyed: bool = True, **registration: Any) -> str:
         """A new table; `published`: it holds the base snapshot, as a run has published it."""
         self._tables += 1
         name = f"public.orders_{self._tables}"
         key = ", PRIMARY KEY (id)" if keyed else ""
         self.engine.sql(f"CREATE TABLE {name} (id bigint, day date, customer text, amount numeric{key})")
-        self.engine.register(name, "orders", key_columns=["id"] if keyed else [], scope_column="day")
+        columns = {"key_columns": ["id"] if keyed else [], "scope_column": "day"} | registration
+        self.engine.register(name, "orders", **columns)
         if published and keyed not in self._published:
             self._publish_base(name)
             self._published[keyed] = name
