@@ -120,7 +120,7 @@ def test_a_sealed_secret_opens_for_its_endpoint_and_with_any_configured_key_only
     assert AesSecretBox(old).seal(b"secret", context=mine) != sealed
 
 
-@pytest.mark.parametrize("key", ["", "short", "c2hvcnQ=", "!" * 44, new_key()[:-4]])
+@pytest.mark.parametrize("key", ["", "short", "c2hvcnQ=", "!" * 44, "A" * 40])
 def test_a_key_that_is_none_is_refused(key: str) -> None:
     with pytest.raises(ConfigurationError, match="32 random bytes"):
         AesSecretBox(key)
