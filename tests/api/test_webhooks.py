@@ -131,8 +131,8 @@ def test_what_is_refused_is_named(hooks: Hooks, body: dict[str, Any], field: str
         ("POST", "/rotate-secret", {}),
         ("POST", "/test", None),
         ("GET", "/deliveries", None),
-        ("GET", f"/deliveries/{uuid4()}", None),
-        ("POST", f"/deliveries/{uuid4()}/redeliver", None),
+        ("GET", "/deliveries/00000000-0000-4000-8000-000000000000", None),
+        ("POST", "/deliveries/00000000-0000-4000-8000-000000000000/redeliver", None),
         ("POST", "/recover", {"since": "2025-01-01T00:00:00Z"}),
     ],
 )
