@@ -12,7 +12,15 @@ ASIN_PERFORMANCE = Dataset(
         Field(name="client_id", type="STRING"),
         Field(name="marketplace_id", type="STRING"),
         Field(name="report_period", type="STRING", default="'WEEK'"),
-        Field(name="start_date", type="DATE"),
+        Field(
+            name="start_date",
+            type="DATE",
+            derived=(
+                "CASE {report_period} WHEN 'WEEK' THEN DATE_SUB({end_date}, INTERVAL 6 DAY)"
+                " WHEN 'MONTH' THEN DATE_TRUNC({end_date}, MONTH)"
+                " WHEN 'QUARTER' THEN DATE_TRUNC({end_date}, QUARTER) END"
+            ),
+        ),
         Field(name="end_date", type="DATE", default="CAST(NULL AS DATE)"),
         Field(name="asin", type="STRING"),
         Field(name="parent_asin", type="STRING", default="CAST(NULL AS STRING)"),
@@ -45,6 +53,14 @@ ASIN_PERFORMANCE = Dataset(
     key_columns=("client_id", "marketplace_id", "report_period", "period_start", "asin"),
     scope_column="period_start",
     scope_field="start_date",
-    checks={"scope_min_ratio": 0.5, "scope_history": 12},
+    checks={
+        "scope_min_ratio": 0.5,
+        "scope_history": 12,
+        "duplicate_keys": {"max": 0, "outcome": "warn"},
+        "own_counts_missing": {"max": 0, "outcome": "hold"},
+        "period_not_whole": {"max": 0, "outcome": "hold"},
+        "negative_count": {"max": 0, "outcome": "hold"},
+    },
+    report_columns=("client_id", "marketplace_id", "report_period"),
 )
 """One row per own ASIN × period, its counts summed over all queries."""

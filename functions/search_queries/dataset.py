@@ -3,12 +3,31 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from shared.domain.dataset import Column, Dataset, Field
 
 STAGES = ("click", "cart_add", "purchase")
 _SPEEDS = ("same", "one", "two")
-_CHECKS = {"scope_min_ratio": 0.5, "scope_history": 12}
+REPORT_COLUMNS = ("client_id", "marketplace_id", "report_period")
+_CHECKS: dict[str, Any] = {
+    "scope_min_ratio": 0.5,
+    "scope_history": 12,
+    "own_exceeds_total": {"max": 0, "outcome": "warn"},
+    "share_differs": {"max": 0, "outcome": "warn"},
+    "duplicate_keys": {"max": 0, "outcome": "warn"},
+    "share_unit_ambiguous": {"max": 0, "outcome": "hold"},
+    "own_counts_missing": {"max": 0, "outcome": "hold"},
+    "period_not_whole": {"max": 0, "outcome": "hold"},
+    "negative_count": {"max": 0, "outcome": "hold"},
+}
+"""Both tables hold a scope for the same reasons: own counts never stand beside the market of another delivery."""
+_START = (
+    "CASE {report_period} WHEN 'WEEK' THEN DATE_SUB({end_date}, INTERVAL 6 DAY)"
+    " WHEN 'MONTH' THEN DATE_TRUNC({end_date}, MONTH) WHEN 'QUARTER' THEN DATE_TRUNC({end_date}, QUARTER) END"
+)
+START_DATE = Field(name="start_date", type="DATE", derived=_START)
+"""First day of the period; where the source has only its last day, reckoned from that."""
 
 
 def _optional(name: str, kind: str) -> Field:
@@ -38,7 +57,7 @@ FIELDS = (
     Field(name="client_id", type="STRING"),
     Field(name="marketplace_id", type="STRING"),
     Field(name="report_period", type="STRING", default="'WEEK'"),
-    Field(name="start_date", type="DATE"),
+    START_DATE,
     _optional("end_date", "DATE"),
     Field(name="asin", type="STRING"),
     _optional("parent_asin", "STRING"),
@@ -109,6 +128,7 @@ SEARCH_QUERY_PERFORMANCE = Dataset(
     scope_column="period_start",
     scope_field="start_date",
     checks=dict(_CHECKS),
+    report_columns=REPORT_COLUMNS,
 )
 """One row per own ASIN × query key × period: own counts, shares as fractions, totals as delivered (they repeat)."""
 
@@ -131,6 +151,7 @@ SEARCH_QUERY_MARKET = Dataset(
     key_columns=("client_id", "marketplace_id", "report_period", "period_start", "search_query_key"),
     scope_column="period_start",
     scope_field="start_date",
-    checks=dict(_CHECKS),
+    checks=_CHECKS | {"totals_disagree": {"max": 0, "outcome": "warn"}},
+    report_columns=REPORT_COLUMNS,
 )
 """One row per query key × period: volume and every total once, from all own ASINs before any brand filter."""

@@ -12,9 +12,9 @@ MERGED = "refresh_merged"
 """Reserved output column: further source rows that the query folded into this row (INT64)."""
 
 REPORT = "refresh_report"
-"""Reserved output column: on one row of each report (a delivery's unit, several to a scope) what is known of it, as JSON:
-the dataset's `report_columns` as text, `rows` of the result, `delivered` rows behind them, and by the name of each check
-how many of the delivered rows fail it. NULL on every other row (STRING)."""
+"""Reserved output column (STRING): on one row of each report, of which a scope has several, what is known of it; NULL
+on the others. JSON: the dataset's `report_columns`, `rows` of the result, `delivered` rows behind them, and by the name
+of each check how many of the delivered rows fail it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +60,7 @@ class Dataset:
     scope_field: str
     checks: dict[str, Any] = field(default_factory=dict)
     """Default checks of the dataset, which the registry's own may override: thresholds of the gates, and by name the
-    checks that `refresh_report` counts for, each with `max` (the largest part of a report's rows that may fail) and
-    `outcome` (`warn`, `hold` or `off`)."""
+    checks that `refresh_report` counts for, each with `max` (the largest part of a report's rows that may fail)
+    and `outcome` (`warn`, `hold` or `off`)."""
     report_columns: tuple[str, ...] = ()
-    """Output columns that tell the reports of a scope apart; the dataset yields `refresh_report` where there are any."""
+    """Output columns that tell the reports of a scope apart; where there are any, it yields `refresh_report`."""

@@ -65,6 +65,11 @@ class Definition:
         }
         return hashlib.sha256(json.dumps(decisive, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
+    @property
+    def has_reports(self) -> bool:
+        """Whether the dataset tells the reports of a scope apart."""
+        return self.dataset is not None and bool(self.dataset.report_columns)
+
     def column(self, name: str) -> WireColumn:
         """The column of that target name; KeyError when it is not fed."""
         for column in self.columns:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
 
@@ -25,6 +25,7 @@ class CheckOutcome:
     threshold: float
     outcome: str
     passed: bool
+    details: Mapping[str, Any] = field(default_factory=dict)
 
 
 def table_gate(scopes: Sequence[PlannedScope], *, checks: Mapping[str, Any]) -> None:

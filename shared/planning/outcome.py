@@ -19,6 +19,8 @@ class Tally:
     """In scopes that did not change: rejected when they were published."""
     rows_refused: int
     """Append only: source rows that differ from, and published rows that vanished from, what is published."""
+    checks_warned: int = 0
+    """Checks of the data that failed without holding anything."""
 
 
 def outcome(tally: Tally) -> tuple[TaskStatus, str | None]:
@@ -33,6 +35,8 @@ def outcome(tally: Tally) -> tuple[TaskStatus, str | None]:
         return TaskStatus.WARNING, "rows_quarantined"
     if tally.rows_refused > 0:
         return TaskStatus.WARNING, "append_only"
+    if tally.checks_warned > 0:
+        return TaskStatus.WARNING, "checks_warned"
     if tally.scopes_written == 0:
         return TaskStatus.NO_NEW_DATA, None
     return TaskStatus.SUCCESS, None

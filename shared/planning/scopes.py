@@ -11,6 +11,18 @@ from shared.domain.states import ScopeAction
 
 
 @dataclass(frozen=True, kw_only=True)
+class Report:
+    """One of the reports that were delivered for a scope value, where the dataset tells them apart."""
+
+    name: tuple[str, ...]
+    """Values of the dataset's report columns."""
+    rows: int
+    delivered: int
+    failing: Mapping[str, int]
+    """By check: how many of the delivered rows fail it."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class FoundScope:
     """A scope value of the source at the snapshot."""
 
@@ -20,6 +32,7 @@ class FoundScope:
     """Source rows behind `rows`."""
     fingerprint: str
     figures: Figures = field(default_factory=dict)
+    reports: tuple[Report, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -55,7 +55,7 @@ def plan_query(
             "CAST(SUM(CAST(CONCAT('0x', SUBSTR(refresh_digest, 16, 8)) AS INT64)) AS STRING), '/', "
             f"CAST(COUNT(*) AS STRING)) AS {FINGERPRINT}",
             f"(SELECT COUNT(*) FROM source) AS {SOURCE_ROWS}",
-            *([f"STRING_AGG({REPORT}, ',') AS {REPORT}"] if _has_reports(definition) else []),
+            *([f"STRING_AGG({REPORT}, ',') AS {REPORT}"] if definition.has_reports else []),
             *figures,
         ]
     )
@@ -133,12 +133,8 @@ def _wire(definition: Definition) -> str:
     if definition.dataset is None:
         columns += [f"0 AS {SUPERSEDED}", f"0 AS {MERGED}"]
         return f"SELECT\n    {',\n    '.join(columns)}\n  FROM source"
-    columns += [SUPERSEDED, MERGED, *([REPORT] if _has_reports(definition) else [])]
+    columns += [SUPERSEDED, MERGED, *([REPORT] if definition.has_reports else [])]
     return f"SELECT\n    {',\n    '.join(columns)}\n  FROM refreshed"
-
-
-def _has_reports(definition: Definition) -> bool:
-    return definition.dataset is not None and bool(definition.dataset.report_columns)
 
 
 def _scope_value(definition: Definition) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from string import Formatter
 from typing import Any
 
 from shared.domain.dataset import Column, Dataset
@@ -55,7 +56,7 @@ def fit(table: TableName, registry: Row, source: SourceTable, targets: list[Row]
     }
     if datasets:
         dataset = _dataset(table, registry["handler"], datasets)
-        inputs = _dataset_inputs(table, dataset, registry["column_map"], source)
+        inputs = dataset_inputs(table, dataset, registry["column_map"], source)
         fed = {column.name: column for column in dataset.columns}
         ignored: tuple[str, ...] = ()
     else:
@@ -95,9 +96,10 @@ def _dataset(table: TableName, handler: str, datasets: Datasets) -> Dataset:
     return datasets[table.name]
 
 
-def _dataset_inputs(
+def dataset_inputs(
     table: TableName, dataset: Dataset, column_map: Mapping[str, Any], source: SourceTable
 ) -> tuple[Input, ...]:
+    """What the dataset reads, from the source's columns. InvalidRegistration for a field that none of them feeds."""
     _check_source_columns(table, column_map, source)
     names = {field.name for field in dataset.fields}
     mapped: dict[str, str] = {}
@@ -111,19 +113,40 @@ def _dataset_inputs(
     for column in source.columns:
         if column.name in names and column.name not in column_map:
             mapped.setdefault(column.name, column.name)
+    types = {column.name: column.type for column in source.columns}
+    expressions = {
+        field.name: _cast(mapped[field.name], types[mapped[field.name]], field.type)
+        if field.name in mapped
+        else field.default
+        for field in dataset.fields
+    }
     inputs = []
     for field in dataset.fields:
-        if field.name in mapped:
-            expression = f"CAST({bigquery_identifier(mapped[field.name])} AS {field.type})"
-        elif field.default is not None:
-            expression = field.default
-        else:
+        expression = expressions[field.name]
+        if field.derived is not None and field.name not in mapped:
+            expression = _derived(field.derived, expressions)
+        if expression is None:
             raise InvalidRegistration(
                 f"{table}: column_map names no source column for {field.name} ({field.type}), "
                 f"which {dataset.name} needs; the source has {sorted(column.name for column in source.columns)}"
             )
         inputs.append(Input(name=field.name, expression=expression))
     return tuple(inputs)
+
+
+def _derived(template: str, expressions: Mapping[str, str | None]) -> str | None:
+    """The template with its fields put in; None where one of them is never anything but NULL."""
+    needed = [name for _, name, _, _ in Formatter().parse(template) if name]
+    known = {name: expressions[name] for name in needed}
+    if any(text is None or text.startswith("CAST(NULL ") for text in known.values()):
+        return None
+    return template.format(**known)
+
+
+def _cast(column: str, source_type: str, wanted: str) -> str:
+    """A day of a TIMESTAMP is its day in UTC, whatever time zone the project has."""
+    name = bigquery_identifier(column)
+    return f"DATE({name}, 'UTC')" if (source_type, wanted) == ("TIMESTAMP", "DATE") else f"CAST({name} AS {wanted})"
 
 
 def _plain_inputs(

@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from datetime import date, datetime
 
+from shared.domain.dataset import REPORT
 from shared.domain.definition import Definition
 from shared.domain.errors import InvalidRegistration, PermanentError, ReconcileMismatch
 from shared.domain.figures import figure_value
@@ -13,7 +14,8 @@ from shared.domain.ids import TaskId, plan_job_id
 from shared.domain.quoting import postgres_identifier
 from shared.domain.scope import MAX_SCOPE_VALUES, scan_start
 from shared.domain.states import Phase, ScopeAction
-from shared.planning.gates import CheckOutcome, scope_gate, table_gate
+from shared.planning.gates import CheckOutcome, table_gate
+from shared.planning.quality import read_reports
 from shared.planning.scopes import FoundScope, PlannedScope, PublishedScope, plan_scopes, widens
 from shared.planning.slices import PlannedSlice, plan_slices
 from shared.planning.source_query import FINGERPRINT, READ, ROWS, SCOPE, SOURCE_ROWS, plan_query
@@ -24,6 +26,7 @@ from shared.refresh.fillable import FILL_PLANNED, fillable
 from shared.refresh.jobs import first_that_lasts, labels, run_job, source_relation
 from shared.refresh.messages import owe_table_message
 from shared.refresh.plan_rows import scopes_json, slices_json
+from shared.refresh.quality import gate
 from shared.refresh.runtime import Budget, Runtime
 from shared.refresh.staging import create_staging
 from shared.sql import statement
@@ -48,7 +51,7 @@ def plan(runtime: Runtime, claim: TaskClaim, definition: Definition, task: Row, 
     if definition.strategy == "append":
         scopes = [scope for scope in scopes if scope.action is not ScopeAction.VANISHED]
     table_gate(scopes, checks=definition.checks)
-    scopes, outcomes = scope_gate(scopes, checks=definition.checks)
+    scopes, outcomes = gate(runtime, definition, scopes, found)
     slices = plan_slices(scopes, target_rows=definition.slice_target_rows)
     with fenced(runtime, claim) as session:
         _commit(session, claim.task, definition, task, scopes, slices, outcomes, result, scan_from)
@@ -107,6 +110,7 @@ def _found_scope(definition: Definition, row: Row) -> FoundScope:
             column.name: {name: figure_value(row[f"c{i}_{name}"]) for name in column.figure_expressions(f"c{i}")}
             for i, column in enumerate(definition.columns)
         },
+        reports=read_reports(row[REPORT], definition.dataset) if REPORT in row and definition.dataset else (),
     )
 
 

@@ -1,16 +1,16 @@
 """The traps of the source, each shown to the queries that BigQuery runs."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
-from google.api_core.exceptions import BadRequest
 
 from infra.local.sample.reference import Row
 from infra.local.sample.shapes import EXPORT, LANDING, Shape
 from tests.conftest import BigQueryEnv
-from tests.support.sqp import DATASETS, SUNDAY, by_key, load, rendered, run_dataset, source_row
+from tests.support.sqp import DATASETS, SUNDAY, by_key, load, rendered, reports, run_dataset, source_row
 
 _TOTALS = (15_000, 100_000, 2_000, 500, 200)
 _MONDAY = datetime(2025, 1, 13, 4, tzinfo=UTC)
@@ -174,17 +174,138 @@ def test_small_percentages_rounded_to_two_digits_are_no_fractions(warehouse: War
     assert found["q29"]["asin_impression_share"] == Decimal("0.0003")
 
 
-def test_shares_in_neither_unit_are_refused(warehouse: Warehouse) -> None:
+_REPORT = ("c1", "US", "WEEK")
+_CHECKED = [("search_query_performance", True), ("search_query_market", True), ("asin_performance_data", False)]
+"""Tables, and whether the checks of shares are among theirs."""
+
+
+def test_shares_in_neither_unit_are_reported(warehouse: Warehouse) -> None:
     row = source_row("knife", "A1", _TOTALS, (1_000, 10, 4, 1)) | {"asin_impression_share": 0.1}
-    with pytest.raises(BadRequest, match=r"share_unit_ambiguous.*client c1, marketplace US, WEEK of 2025-01-05"):
-        warehouse.yields("search_query_performance", [row])
+    for table in ("search_query_performance", "search_query_market"):
+        found = reports(DATASETS[table], warehouse.yields(table, [row]))
+        assert found[_REPORT].failing["share_unit_ambiguous"] == 1
 
 
-@pytest.mark.parametrize("table", ["search_query_performance", "asin_performance_data"])
-def test_a_market_without_any_own_count_is_refused(warehouse: Warehouse, table: str) -> None:
+def test_a_redelivery_in_the_other_unit_keeps_the_shares_right(warehouse: Warehouse) -> None:
+    def rows(percent: bool, queries: range, **arrival: Any) -> list[Row]:
+        return [
+            source_row(f"q{n}", "A1", _TOTALS, (40 + n, 4, 2, 1), percent=percent, **arrival) | {"start_date": SUNDAY}
+            for n in queries
+        ]
+
+    first = rows(True, range(20), batch_id="b1", ingested_at=_MONDAY)
+    again = rows(False, range(8), batch_id="b2", ingested_at=_MONDAY + timedelta(days=7))
+    found = warehouse.yields("search_query_performance", first + again)
+    for row in found:
+        exact = Decimal(row["asin_impression_count"]) / 100_000
+        assert row["asin_impression_share"] == pytest.approx(exact, abs=Decimal("0.0000001"))
+    assert reports(DATASETS["search_query_performance"], found)[_REPORT].failing["share_unit_ambiguous"] == 0
+
+
+def test_a_few_rows_in_no_unit_follow_their_report(warehouse: Warehouse) -> None:
+    first = [
+        source_row(f"q{n}", "A1", _TOTALS, (40, 4, 2, 1), percent=True, batch_id="b1", ingested_at=_MONDAY)
+        for n in range(20)
+    ]
+    tiny = source_row("q0", "A1", _TOTALS, (4, 0, 0, 0), batch_id="b2", ingested_at=_MONDAY + timedelta(days=7))
+    found = warehouse.yields("search_query_performance", [*first, tiny | {"asin_impression_share": 0.01}])
+    assert by_key(found, "search_query_key")["q0"]["asin_impression_share"] == Decimal("0.0001")
+    assert reports(DATASETS["search_query_performance"], found)[_REPORT].failing["share_unit_ambiguous"] == 0
+
+
+def test_one_delivery_in_both_units_is_ambiguous(warehouse: Warehouse) -> None:
+    rows = [source_row(f"q{n}", "A1", _TOTALS, (40, 4, 2, 1), percent=n % 2 == 0) for n in range(20)]
+    found = reports(DATASETS["search_query_performance"], warehouse.yields("search_query_performance", rows))
+    assert found[_REPORT].failing["share_unit_ambiguous"] == 20
+
+
+@pytest.mark.parametrize("table", list(DATASETS))
+def test_a_market_without_any_own_count_is_reported(warehouse: Warehouse, table: str) -> None:
     rows = [source_row("knife", asin, _TOTALS, (0, 0, 0, 0)) for asin in ("A1", "A2")]
-    with pytest.raises(BadRequest, match=r"own_counts_missing.*client c1, marketplace US, WEEK of 2025-01-05"):
-        warehouse.yields(table, rows)
+    rows.append(source_row("knife", "A1", _TOTALS, (9, 1, 0, 0)) | {"client_id": "c2"})
+    found = reports(DATASETS[table], warehouse.yields(table, rows))
+    assert found[_REPORT].failing["own_counts_missing"] == 2
+    assert found["c2", "US", "WEEK"].failing["own_counts_missing"] == 0
+
+
+@pytest.mark.parametrize("table", list(DATASETS))
+@pytest.mark.parametrize(
+    ("report_period", "start", "end"),
+    [
+        ("WEEK", date(2025, 1, 6), None),
+        ("WEEK", SUNDAY, date(2025, 1, 12)),
+        ("MONTH", date(2025, 1, 2), None),
+        ("QUARTER", date(2025, 2, 1), None),
+        ("DAY", SUNDAY, SUNDAY),
+    ],
+)
+def test_a_period_that_is_not_whole_is_reported(
+    warehouse: Warehouse, table: str, report_period: str, start: date, end: date | None
+) -> None:
+    row = source_row("knife", "A1", _TOTALS, (9, 1, 0, 0), report_period=report_period) | {"start_date": start}
+    found = reports(DATASETS[table], warehouse.yields(table, [row | {"end_date": end}]))
+    assert found["c1", "US", report_period].failing["period_not_whole"] == 1
+
+
+@pytest.mark.parametrize(("table", "shares"), _CHECKED)
+def test_every_report_is_counted_by_itself(warehouse: Warehouse, table: str, shares: bool) -> None:
+    rows = [
+        source_row("knife", "A1", _TOTALS, (9, 1, 0, 0)),
+        source_row("knife", "A1", _TOTALS, (9, 1, 0, 0)),
+        source_row("Knife", "A2", _TOTALS, (9, 3_000, 0, -1)),
+        source_row("peeler", "A2", _TOTALS, (100, 1, 0, 0)) | {"asin_impression_share": 0.0013},
+        source_row("peeler", "A2", _TOTALS, (9, 1, 0, 0)) | {"client_id": "c2"},
+    ]
+    found = reports(DATASETS[table], warehouse.yields(table, rows))
+    bad, good = found[_REPORT], found["c2", "US", "WEEK"]
+    assert (bad.delivered, good.delivered, good.rows) == (3, 1, 1)
+    assert (bad.failing["duplicate_keys"], bad.failing["negative_count"]) == (1, 1)
+    assert set(good.failing.values()) == {0}
+    if shares:
+        assert (bad.failing["own_exceeds_total"], bad.failing["share_differs"]) == (1, 1)
+
+
+def test_disagreeing_totals_are_counted(warehouse: Warehouse) -> None:
+    rows = [
+        source_row("knife", "A1", _TOTALS, (9, 1, 0, 0)),
+        source_row("knife", "A2", (16_000, *_TOTALS[1:]), (9, 1, 0, 0)),
+        source_row("peeler", "A2", _TOTALS, (9, 1, 0, 0)),
+    ]
+    found = reports(DATASETS["search_query_market"], warehouse.yields("search_query_market", rows))
+    assert (found[_REPORT].rows, found[_REPORT].failing["totals_disagree"]) == (2, 2)
+
+
+def _ending(shape: Shape) -> Shape:
+    """The shape with a column for the last day of the period instead of the first."""
+    columns = [
+        replace(column, field={"start_date": "end_date", "end_date": None}.get(column.field or "", column.field))
+        for column in shape.columns
+    ]
+    return replace(shape, columns=tuple(columns))
+
+
+@pytest.mark.parametrize(
+    ("report_period", "start", "end"),
+    [
+        ("WEEK", date(2024, 12, 29), date(2025, 1, 4)),
+        ("MONTH", date(2024, 2, 1), date(2024, 2, 29)),
+        ("QUARTER", date(2024, 10, 1), date(2024, 12, 31)),
+    ],
+)
+def test_a_source_may_have_the_last_day_alone(warehouse: Warehouse, report_period: str, start: date, end: date) -> None:
+    row = source_row("knife", "A1", _TOTALS, (100, 10, 4, 1), report_period=report_period) | {"start_date": end}
+    for table, dataset in DATASETS.items():
+        placed = load(warehouse.env.client, warehouse.dataset, LANDING, [row])
+        found = run_dataset(warehouse.env.client, warehouse.env.project, dataset, _ending(placed))
+        assert [(one["period_start"], one["period_end"]) for one in found] == [(start, end)]
+        assert reports(dataset, found)["c1", "US", report_period].failing["period_not_whole"] == 0, table
+
+
+def test_the_export_may_have_the_last_day_of_the_week(warehouse: Warehouse) -> None:
+    row = source_row("knife", "A1", _TOTALS, (100, 10, 4, 1), percent=True) | {"start_date": date(2025, 1, 11)}
+    placed = load(warehouse.env.client, warehouse.dataset, EXPORT, [row])
+    [found] = run_dataset(warehouse.env.client, warehouse.env.project, DATASETS["search_query_market"], _ending(placed))
+    assert (found["period_start"], found["period_end"]) == (SUNDAY, date(2025, 1, 11))
 
 
 @pytest.mark.parametrize(
@@ -211,4 +332,8 @@ def test_results_have_the_declared_types(warehouse: Warehouse) -> None:
         query = rendered(warehouse.env.project, dataset, placed)
         schema = {field.name: field.field_type for field in warehouse.env.client.query(query).result().schema}
         declared = {column.name: names.get(column.type, column.type) for column in dataset.columns}
-        assert schema == declared | {"refresh_superseded": "INTEGER", "refresh_merged": "INTEGER"}
+        assert schema == declared | {
+            "refresh_superseded": "INTEGER",
+            "refresh_merged": "INTEGER",
+            "refresh_report": "STRING",
+        }

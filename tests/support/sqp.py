@@ -21,7 +21,12 @@ from infra.local.sample.shapes import Shape
 from infra.local.sample.tables import append_rows, create_table, table_id
 from infra.migrations.run import migrate
 from shared.adapters.postgres import connection_arguments
-from shared.domain.dataset import MERGED, SUPERSEDED, Dataset
+from shared.domain.dataset import MERGED, REPORT, SUPERSEDED, Column, Dataset
+from shared.domain.ids import TableName
+from shared.planning.quality import read_reports
+from shared.planning.scopes import Report
+from shared.ports import SourceTable
+from shared.refresh.define import dataset_inputs
 
 DATASETS = {dataset.name: dataset for dataset in (ASIN_PERFORMANCE, SEARCH_QUERY_PERFORMANCE, SEARCH_QUERY_MARKET)}
 SUNDAY = date(2025, 1, 5)
@@ -76,21 +81,31 @@ def run_dataset(client: bigquery.Client, project: str, dataset: Dataset, shape: 
 
 
 def rendered(project: str, dataset: Dataset, shape: Shape) -> str:
-    """The dataset's query over the shape's table."""
-    mapped = {field: column for column, field in shape.column_map.items()}
-    inputs = ",\n".join(
-        f"CAST(`{mapped[field.name]}` AS {field.type}) AS {field.name}"
-        if field.name in mapped
-        else f"{field.default} AS {field.name}"
-        for field in dataset.fields
+    """The dataset's query over the shape's table, its fields fed as the engine feeds them."""
+    source = SourceTable(
+        reference=table_id(project, shape),
+        columns=tuple(Column(name=column.name, type=column.type) for column in shape.columns),
+        is_table=True,
     )
-    source = f"SELECT {inputs} FROM `{table_id(project, shape)}`"
-    return f"WITH source AS ({source}), refreshed AS (\n{dataset.sql}\n) SELECT * FROM refreshed"
+    fed = dataset_inputs(TableName(schema="sqp", name=dataset.name), dataset, shape.column_map, source)
+    inputs = ",\n".join(f"{one.expression} AS {one.name}" for one in fed)
+    return (
+        f"WITH source AS (SELECT {inputs} FROM `{source.reference}`), refreshed AS (\n{dataset.sql}\n)"
+        " SELECT * FROM refreshed"
+    )
+
+
+def reports(dataset: Dataset, rows: Iterable[Mapping[str, Any]]) -> dict[tuple[str, ...], Report]:
+    """What the query says of each report: client, marketplace, report period. One period at a time."""
+    said = [row[REPORT] for row in rows if row[REPORT] is not None]
+    found = {report.name: report for report in read_reports(",".join(said), dataset)}
+    assert len(found) == len(said)
+    return found
 
 
 def without_reserved(rows: Iterable[Mapping[str, Any]]) -> list[Row]:
     """The rows as the target gets them."""
-    return [{name: value for name, value in row.items() if name not in (SUPERSEDED, MERGED)} for row in rows]
+    return [{name: value for name, value in row.items() if name not in (SUPERSEDED, MERGED, REPORT)} for row in rows]
 
 
 def _json(value: Any) -> str:

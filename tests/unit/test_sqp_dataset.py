@@ -46,4 +46,4 @@ def test_bookkeeping_of_a_delivery_is_no_part_of_the_result(dataset: Dataset) ->
 
 def test_a_scope_that_lost_half_of_its_rows_is_held_by_default() -> None:
     for dataset in (ASIN_PERFORMANCE, SEARCH_QUERY_PERFORMANCE, SEARCH_QUERY_MARKET):
-        assert dataset.checks == {"scope_min_ratio": 0.5, "scope_history": 12}
+        assert (dataset.checks["scope_min_ratio"], dataset.checks["scope_history"]) == (0.5, 12)

@@ -39,10 +39,6 @@ class ShareUnitAmbiguousError(ValueError):
     """Shares are neither fractions nor percentages of own ÷ total."""
 
 
-class OwnCountsMissingError(ValueError):
-    """A market with impressions in which every own count is 0."""
-
-
 def query_key(text: str) -> str:
     """The text with case, width and white space evened out."""
     return re.sub(r"\s+", " ", unicodedata.normalize("NFKC", text.casefold())).strip(" ")
@@ -112,29 +108,47 @@ def _quotient(part: int | None, whole: int | None) -> Decimal | None:
     return _rounded(_rounded(Decimal(part / whole), 9), 8)
 
 
-def _refuse_lost_counts(report: list[Row]) -> None:
-    if (_sum(report, _MARKET_OF["impression"]) or 0) > 0 and not any(row[name] for row in report for name in _OWN):
-        raise OwnCountsMissingError(f"{report[0]['client_id']} {report[0]['start_date']}")
-
-
-def share_scale(report: list[Row]) -> Decimal:
-    """What makes a fraction of the shares of one report: 1, or 0.01 where they are percentages."""
-    ratios, with_share = [], 0
-    for row in report:
+def _evidence(rows: Iterable[Row]) -> tuple[bool, list[float]]:
+    """Whether there are shares, and each row's first share ÷ what it should be."""
+    ratios, with_share = [], False
+    for row in rows:
         shares = [(Decimal(row[share] or 0), stage) for stage, share in _SHARES.items()]
-        with_share += any(share for share, _ in shares)
+        with_share |= any(share for share, _ in shares)
         for share, stage in shares:
             own, total = row[f"asin_{stage}_count"], row[_MARKET_OF[stage]]
             if share and own and total:
                 ratios.append(float(share) / (own / total))
                 break
+    return with_share, ratios
+
+
+_UNITS = ((Decimal(1), 0.5, 2), (Decimal("0.01"), 50, 200))
+
+
+def _count(ratios: list[float], low: float, high: float) -> int:
+    return sum(low <= ratio <= high for ratio in ratios)
+
+
+def _unit(ratios: list[float]) -> Decimal | None:
+    """The unit of the middle ratio, unless more than a tenth of its followers is in the other."""
+    for (scale, low, high), (_, *other) in zip(_UNITS, reversed(_UNITS), strict=True):
+        if ratios and low <= median(ratios) <= high and _count(ratios, *other) * 10 <= _count(ratios, low, high):
+            return scale
+    return None
+
+
+def share_scale(delivery: list[Row], report: list[Row]) -> Decimal:
+    """What makes a fraction of the shares of one delivery of a report: 1, or 0.01 where they are percentages."""
+    with_share, ratios = _evidence(delivery)
     if not with_share:
         return Decimal(1)
-    middle = median(ratios) if ratios else 0
-    for scale, low, high in (("1", 0.5, 2), ("0.01", 50, 200)):
-        if low <= middle <= high:
-            return Decimal(scale)
-    raise ShareUnitAmbiguousError(f"{report[0]['client_id']} {report[0]['start_date']}: {middle}")
+    scale = _unit(ratios)
+    if scale is None:
+        scale = _unit(_evidence(report)[1])
+        contradicts = any(_count(ratios, low, high) for unit, low, high in _UNITS if unit != scale)
+        if scale is None or contradicts:
+            raise ShareUnitAmbiguousError(f"{report[0]['client_id']} {report[0]['start_date']}")
+    return scale
 
 
 def _period(row: Row) -> Row:
@@ -147,10 +161,13 @@ def search_query_performance(rows: Iterable[Row]) -> list[Row]:
     """The rows of search_query_performance, with refresh_merged left out."""
     result = []
     for report in _grouped(latest_deliveries(rows)):
-        _refuse_lost_counts(report)
-        scale = share_scale(report)
+        scales = {
+            _arrival(delivery[0]): share_scale(delivery, report)
+            for delivery in _grouped(report, "ingested_at", "batch_id")
+        }
         for group in _grouped(report, "asin", "key"):
-            result.append(_performance_row(_latest_first(group, "search_query"), scale))
+            spellings = _latest_first(group, "search_query")
+            result.append(_performance_row(spellings, scales[_arrival(spellings[0])]))
     return result
 
 
@@ -186,11 +203,8 @@ def search_query_market(rows: Iterable[Row]) -> list[Row]:
 
 def asin_performance_data(rows: Iterable[Row]) -> list[Row]:
     """The rows of asin_performance_data, without loaded_at."""
-    latest = latest_deliveries(rows)
-    for report in _grouped(latest):
-        _refuse_lost_counts(report)
     result = []
-    for group in _grouped(latest, "asin"):
+    for group in _grouped(latest_deliveries(rows), "asin"):
         ordered = _latest_first(group, "search_query")
         row = _period(ordered[0]) | {"asin": ordered[0]["asin"], "n_queries": len({each["key"] for each in group})}
         for name in ("parent_asin", "title"):
