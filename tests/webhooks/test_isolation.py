@@ -12,6 +12,8 @@ from contextlib import contextmanager, suppress
 import pytest
 
 from shared.domain.errors import RetryLater
+from shared.sql import statement
+from shared.webhooks.deliveries import claim
 from tests.support.raw_receiver import OK, Posted, RawReceiver, status
 from tests.support.waiting import wait_for
 from tests.support.webhooks import Webhooks, event, pushed
@@ -108,6 +110,18 @@ def test_the_bound_of_an_endpoint_holds_over_all_notifiers(webhooks: Webhooks) -
             each.result(timeout=30)
         webhooks.deliver_due()
         assert webhooks.states() == ["delivered"] * 8
+
+
+def test_while_one_claims_for_an_endpoint_nobody_else_does(webhooks: Webhooks, receiver: RawReceiver) -> None:
+    receiver.behave = status(500)
+    webhooks.add(receiver.url())
+    webhooks.announce()
+    webhooks.move_time(10)
+    with webhooks.store.transaction() as session:
+        assert len(session.run(statement("lock_endpoints_with_due"))) == 1
+        assert claim(webhooks.store, limit=1) == []
+    assert len(claim(webhooks.store, limit=1)) == 1
+    assert claim(webhooks.store, limit=1) == []
 
 
 def test_what_a_killed_notifier_had_claimed_is_sent_when_its_lease_ends(
