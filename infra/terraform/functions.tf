@@ -60,8 +60,8 @@ locals {
       cpu           = "1"
       max_instances = 1
       min_instances = 0
-      concurrency   = 1
-      threads       = 4
+      concurrency   = 8 # one request drives the sending and waits for slow receivers; the others must get past it
+      threads       = 8
       connections   = 8
       database_role = "refresh_notifier"
     }
