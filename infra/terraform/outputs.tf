@@ -10,7 +10,7 @@ output "sources_bucket" {
 
 output "api_url" {
   description = "Address of the API; null before it is deployed."
-  value       = try(google_cloudfunctions2_function.this["api"].service_config[0].uri, null)
+  value       = contains(keys(local.deployed), "api") ? local.own_environment.api.API_AUDIENCE : null
 }
 
 output "database" {
