@@ -99,6 +99,15 @@ def test_every_read_sees_one_published_version(
     check_invariants(engine)
 
 
+def test_a_transaction_that_began_before_a_publish_sees_the_version_before_it(engine: StagedEngine) -> None:
+    library = Library(engine)
+    library.publish(library.items, items(1))
+    with engine.store.transaction(isolation="repeatable read") as long_read:
+        versions = library.tables.read_versions(long_read)
+        library.publish(library.items, items(2))
+        assert library.tables.read_content(long_read) == library.tables.published[versions]
+
+
 def test_truncating_and_inserting_would_tear_readers(engine: StagedEngine, monkeypatch: pytest.MonkeyPatch) -> None:
     def truncate_and_insert(merge: Merge) -> Written:
         merge._execute("TRUNCATE {target}")

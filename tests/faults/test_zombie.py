@@ -1,7 +1,11 @@
-"""A worker that goes on after its lease was taken over commits nothing, at whatever step it was held up."""
+"""A worker that goes on after its lease was taken over commits nothing, at whatever step it was held up.
+
+REFRESH_TEST_SEED: the seed of the races; REFRESH_TEST_RACES: how many.
+"""
 
 from __future__ import annotations
 
+import os
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -21,7 +25,8 @@ from tests.support.rehearsal import Rehearsal
 from tests.support.staged import StagedEngine, StagedTable
 from tests.support.stopped_worker import StoppedWorker
 
-RACES = 500
+RACES = int(os.environ.get("REFRESH_TEST_RACES", "500"))
+SEED = int(os.environ.get("REFRESH_TEST_SEED", "20250601"))
 BEFORE_THE_FENCE = ["publishing_claimed"] * 8
 LATER_STEPS = [
     "planning_claimed",
@@ -100,7 +105,7 @@ class Races:
 @pytest.fixture
 def races(migrated_url: str) -> Iterator[Races]:
     engine = StagedEngine(migrated_url)
-    yield Races(engine=engine, table=StagedTable(engine), seed=20250601)
+    yield Races(engine=engine, table=StagedTable(engine), seed=SEED)
     engine.close()
 
 
