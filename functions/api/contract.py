@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from copy import deepcopy
 from http import HTTPStatus
+from json import dumps, loads
 from typing import Any
 
 from flask import Response, request
@@ -19,8 +20,13 @@ from spectree.models import SecureType, SecuritySchemeData
 from spectree.plugins.flask_plugin import FlaskPlugin
 
 from functions.api.problems import MEDIA_TYPE, Refused
-from functions.api.schemas.problem import Problem
+from functions.api.schemas.problem import FieldProblem, Problem
 
+_IF_MATCH = "If-Match"
+_PRECONDITION = (
+    "Send the header If-Match with the ETag that was read, so that nobody else's change is lost: the answer is 412 "
+    "when it is not the version now."
+)
 _ALWAYS = (401, 403, 413, 422, 429, 500, 503)
 _DESCRIPTION = """\
 Operate the daily refresh of Postgres tables from BigQuery: see whether the data is right and fresh, start refreshes,
@@ -41,9 +47,9 @@ class _StrictFlask(FlaskPlugin):
         if query is not None:
             given["query"] = query.model_validate(_query())
         if headers is not None:
-            given["headers"] = _headers(headers)
+            given["headers"] = headers.model_validate(_headers(headers))
         if json is not None:
-            given["json"] = json.model_validate_json(_body())
+            given["json"] = json.model_validate_json(_whole_numbers(_body()))
         return render(func(**given))
 
 
@@ -118,17 +124,50 @@ def render(answer: Any) -> Response:
 
 
 def document() -> dict[str, Any]:
-    """The OpenAPI document: errors are problem documents, whatever the model's own media type would be."""
+    """The OpenAPI document, with what spectree leaves out or says too widely put right."""
     described: dict[str, Any] = deepcopy(contract.spec)
+    for schema in described["components"]["schemas"].values():
+        _close(schema)
     for operations in described["paths"].values():
         for operation in operations.values():
+            _tell_precondition(operation)
+            for parameter in operation["parameters"]:
+                parameter["schema"] = _never_null(parameter["schema"])
             for status, response in operation["responses"].items():
-                content = response.get("content", {})
-                if int(status) >= 400 and content.get("application/json", {}).get("schema", {}).get(
-                    "$ref", ""
-                ).endswith("/Problem"):
-                    response["content"] = {MEDIA_TYPE: content["application/json"]}
+                _say_problem(int(status), response)
     return described
+
+
+def _tell_precondition(operation: dict[str, Any]) -> None:
+    """If-Match is told in words. As a parameter it would say that any ETag is as good as the one that was read."""
+    others = [parameter for parameter in operation["parameters"] if parameter["name"] != _IF_MATCH]
+    if len(others) < len(operation["parameters"]):
+        operation["parameters"] = others
+        operation["description"] = f"{operation['description']}\n\n{_PRECONDITION}".strip()
+
+
+def _close(schema: Any) -> None:
+    """Keys that have a pattern have it always."""
+    for part in schema.values() if isinstance(schema, dict) else schema if isinstance(schema, list) else ():
+        _close(part)
+    if isinstance(schema, dict) and "patternProperties" in schema:
+        schema.setdefault("additionalProperties", False)
+
+
+def _never_null(schema: dict[str, Any]) -> dict[str, Any]:
+    """A parameter is there or is not; it cannot be null."""
+    choices = [choice for choice in schema.get("anyOf", ()) if choice.get("type") != "null"]
+    if len(choices) != 1:
+        return schema
+    others = {name: value for name, value in schema.items() if name not in ("anyOf", "default")}
+    return {**others, **choices[0]}
+
+
+def _say_problem(status: int, response: dict[str, Any]) -> None:
+    """Errors are problem documents, and have their media type."""
+    content = response.get("content", {})
+    if status >= 400 and content.get("application/json", {}).get("schema", {}).get("$ref", "").endswith("/Problem"):
+        response["content"] = {MEDIA_TYPE: content["application/json"]}
 
 
 def _query() -> dict[str, str]:
@@ -138,12 +177,28 @@ def _query() -> dict[str, str]:
     return request.args.to_dict()
 
 
-def _headers(model: type[BaseModel]) -> BaseModel:
-    names = {field.alias or name: field for name, field in model.model_fields.items()}
-    missing = [name for name, field in names.items() if field.is_required() and name not in request.headers]
-    if missing:
-        raise Refused(HTTPStatus.PRECONDITION_REQUIRED, "header_missing", f"Send the header {', '.join(missing)}.")
-    return model.model_validate({name: request.headers[name] for name in names if name in request.headers})
+def _headers(model: type[BaseModel]) -> dict[str, str]:
+    names = [field.alias or name for name, field in model.model_fields.items()]
+    return {name: request.headers[name] for name in names if name in request.headers}
+
+
+def _whole_numbers(body: bytes) -> bytes:
+    """The same JSON with 1.0 as 1: to JSON Schema both are integers."""
+    try:
+        return dumps(loads(body, parse_float=_number, parse_constant=_no_number)).encode()
+    except (ValueError, RecursionError) as error:
+        detail = f"body: is no JSON ({error})" if isinstance(error, ValueError) else "body: is nested too deeply"
+        problem = [FieldProblem(field="body", problem=detail.removeprefix("body: "))]
+        raise Refused(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid_request", detail, errors=problem) from error
+
+
+def _number(text: str) -> float:
+    number = float(text)
+    return int(number) if number.is_integer() else number
+
+
+def _no_number(text: str) -> float:
+    raise ValueError(f"{text} is not of JSON")
 
 
 def _body() -> bytes:

@@ -16,8 +16,9 @@ from shared.domain.identity import NotIdentified, NotPermitted
 
 MEDIA_TYPE = "application/problem+json"
 _RETRY_AFTER_SECONDS = 5
-_UNFIT_VALUES = ("22", "23")
-"""Classes of SQLSTATE that say: this value does not fit."""
+_UNFIT_VALUE = "22"
+_BROKEN_RULE = "23"
+"""Classes of SQLSTATE: a value that the type cannot hold; one that does not go with what else is there."""
 _log = structlog.get_logger()
 
 
@@ -86,12 +87,14 @@ def _not_permitted(error: NotPermitted) -> Response:
 
 
 def _invalid_registration(error: InvalidRegistration) -> Response:
-    return problem(HTTPStatus.UNPROCESSABLE_ENTITY, error.reason, str(error))
+    return problem(HTTPStatus.CONFLICT, error.reason, str(error))
 
 
 def _store_refused(error: StoreRefused) -> Response:
-    if error.sqlstate.startswith(_UNFIT_VALUES):
-        return problem(HTTPStatus.UNPROCESSABLE_ENTITY, "refused_by_database", _without_row(str(error)))
+    if error.sqlstate.startswith(_BROKEN_RULE):
+        return problem(HTTPStatus.CONFLICT, "refused_by_database", _without_row(str(error)))
+    if error.sqlstate.startswith(_UNFIT_VALUE):
+        return problem(HTTPStatus.UNPROCESSABLE_ENTITY, "refused_by_database", str(error))
     return _unexpected(error)
 
 

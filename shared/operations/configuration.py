@@ -42,6 +42,10 @@ class VersionLost(RefreshError):
         self.current = current
 
 
+class TargetMissing(RefreshError):
+    """There is no such table in Postgres."""
+
+
 class AlreadyRegistered(RefreshError):
     """The table is registered."""
 
@@ -91,11 +95,13 @@ def preview(store: Store, source: Source, wanted: Change, *, actor: str) -> Prev
 
 
 def register(store: Store, source: Source, table: TableName, options: Mapping[str, Any], *, actor: str) -> None:
-    """Register a table. Raises AlreadyRegistered, InvalidRegistration, StoreRefused."""
+    """Register a table. Raises AlreadyRegistered, TargetMissing, InvalidRegistration, StoreRefused."""
     key = {"schema": table.schema, "name": table.name}
     with store.transaction() as session:
         if session.run(statement("registry_row"), **key):
             raise AlreadyRegistered(f"{table} is registered")
+        if not session.run(statement("target_columns"), **key):
+            raise TargetMissing(f"{table} does not exist in Postgres")
     reference = options.get("source")
     handler = options.get("handler", _PLAIN_COPY)
     described = source.describe(reference) if reference and handler != _NO_SOURCE and _whole(reference) else None

@@ -30,7 +30,7 @@ def put(api: Api, path: str, body: dict[str, Any], *, version: str = "*", **rest
 
 
 def test_a_table_is_registered_by_what_is_suggested(api: Api, dataset: str) -> None:
-    suggested = api.get(f"{CONFIG}/suggestion?source={dataset}.orders&table=public.orders")
+    suggested = api.get(f"/api/refresh/registration-suggestion?source={dataset}.orders&table=public.orders")
     assert suggested["registration"]["key_columns"] == ["report_date", "order_id"]
     assert suggested["registration"]["scope_column"] == "report_date"
     assert suggested["registration"]["column_map"] == {"OrderId": "order_id"}
@@ -48,13 +48,13 @@ def test_a_source_that_does_not_exist_or_fit_is_refused(api: Api, dataset: str) 
     api.plane.run("CREATE TABLE public.orders (order_id bigint PRIMARY KEY, amount text)")
     body = {"table": "public.orders", "column_map": {"OrderId": "order_id"}}
     missing = api("POST", CONFIG, json=body | {"source": f"{dataset}.nowhere"})
-    assert (missing.status_code, missing.get_json()["type"]) == (422, "urn:refresh:problem:invalid_registration")
+    assert (missing.status_code, missing.get_json()["type"]) == (409, "urn:refresh:problem:invalid_registration")
     assert "does not exist in BigQuery" in missing.get_json()["detail"]
     unfit = api("POST", CONFIG, json=body | {"source": f"{dataset}.orders"})
-    assert unfit.status_code == 422
+    assert unfit.status_code == 409
     assert "amount" in unfit.get_json()["detail"]
     unknown = api("POST", CONFIG, json=body | {"source": f"{dataset}.orders", "column_map": {"x": "order_id"}})
-    assert unknown.status_code == 422
+    assert unknown.status_code == 409
     assert api.get(CONFIG)["items"] == []
 
 
@@ -79,7 +79,7 @@ def test_a_whole_answer_can_be_sent_back(api: Api) -> None:
     del body["scope_bucket"], body["strategy"], body["nul_policies"], body["loaded_at_column"]
     response = put(api, "/public.a", body, version=read.headers["ETag"])
     assert response.get_json()["frequency_hours"] == 48
-    stale = put(api, "/public.a", body)
+    stale = put(api, "/public.a", body, version=read.headers["ETag"])
     assert stale.status_code == 412
 
 
@@ -91,8 +91,7 @@ def test_a_lost_race_is_told_with_the_version_now(api: Api, shape: str) -> None:
     assert (lost.status_code, lost.headers["ETag"]) == (412, '"2"')
     assert api.get(f"{CONFIG}/public.a")["priority"] == 1
     assert put(api, "/public.a", {"priority": 3}, version="nonsense").status_code == 412
-    unsaid = api("PUT", f"{CONFIG}/public.a", json={"priority": 3})
-    assert unsaid.status_code == 428
+    assert api("PUT", f"{CONFIG}/public.a", json={"priority": 3}).headers["ETag"] == '"3"'
 
 
 def test_a_change_of_dependencies_is_a_new_version(api: Api) -> None:
@@ -116,37 +115,42 @@ def test_without_the_api_the_audit_names_the_database_user(api: Api) -> None:
     assert entry["by"] == "postgres"
 
 
-WRONG_CHANGES: list[tuple[dict[str, Any], str]] = [
-    ({"priority": 1001}, "1000"),
-    ({"priority": "5"}, "integer"),
-    ({"priority": None}, "integer"),
-    ({"mode": "shadow"}, "live"),
-    ({"key_columns": ["value"]}, "unique index"),
-    ({"scope_column": "nowhere"}, "does not have"),
-    ({"depends_on": {"public.nowhere": "hard"}}, "not registered"),
-    ({"depends_on": {"public.a": "hard"}}, ""),
-    ({"checks": {"table_min_ratio": 2}}, "from 0 to 1"),
-    ({"nul_policies": {"nowhere": "strip"}}, "does not have"),
-    ({"source": "just-a-name"}, "project.dataset.table"),
-    ({"table": "public.b"}, "path names"),
-    ({"nonsense": 1}, "nonsense"),
+WRONG_CHANGES: list[tuple[int, dict[str, Any], str]] = [
+    (422, {"priority": 1001}, "1000"),
+    (422, {"priority": "5"}, "integer"),
+    (422, {"priority": None}, "integer"),
+    (422, {"mode": "shadow"}, "live"),
+    (422, {"depends_on": {"nonsense": "hard"}}, "pattern"),
+    (422, {"nonsense": 1}, "nonsense"),
+    (409, {"key_columns": ["value"]}, "unique index"),
+    (409, {"scope_column": "nowhere"}, "does not have"),
+    (409, {"depends_on": {"public.nowhere": "hard"}}, "not registered"),
+    (409, {"depends_on": {"public.a": "hard"}}, ""),
+    (409, {"checks": {"table_min_ratio": 2}}, "from 0 to 1"),
+    (409, {"nul_policies": {"nowhere": "strip"}}, "does not have"),
+    (409, {"source": "just-a-name"}, "project.dataset.table"),
 ]
 
 
 def test_what_is_wrong_is_refused_and_nothing_changes(api: Api, dataset: str) -> None:
     api.plane.register("a", source=f"{dataset}.orders")
-    for body, words in WRONG_CHANGES:
+    for status, body, words in WRONG_CHANGES:
         response = put(api, "/public.a", body)
-        assert response.status_code == 422, response.text
+        assert response.status_code == status, response.text
         assert words in response.get_json()["detail"]
     assert api.get(f"{CONFIG}/public.a")["config_version"] == 1
+
+
+def test_a_body_for_another_table_is_refused(api: Api) -> None:
+    api.plane.register("a", "b")
+    assert put(api, "/public.a", {"table": "public.b", "priority": 1}).status_code == 409
 
 
 def test_cycles_are_refused(api: Api) -> None:
     api.plane.register("a", "b")
     assert put(api, "/public.a", {"depends_on": {"public.b": "hard"}}).status_code == 200
     response = put(api, "/public.b", {"depends_on": {"public.a": "hard"}})
-    assert response.status_code == 422
+    assert response.status_code == 409
     assert "cycle" in response.get_json()["detail"]
 
 
@@ -180,7 +184,7 @@ def test_a_preview_tells_what_would_be_read_anew_and_keeps_nothing(api: Api, dat
         "rows_read_anew": 0,
         "slices": 0,
     }
-    assert api("POST", path, json={"scope_column": "nowhere"}).status_code == 422
+    assert api("POST", path, json={"scope_column": "nowhere"}).status_code == 409
     assert api.get(f"{CONFIG}/public.orders")["config_version"] == 1
 
 

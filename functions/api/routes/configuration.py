@@ -29,10 +29,11 @@ from functions.api.schemas.configuration import (
 )
 from functions.api.schemas.fields import Pagination
 from shared import wiring
+from shared.domain.errors import InvalidRegistration
 from shared.domain.ids import TableName
 from shared.operations import configuration as operations
 from shared.operations import documents, suggestions
-from shared.operations.configuration import AlreadyRegistered, Change, VersionLost
+from shared.operations.configuration import AlreadyRegistered, Change, TargetMissing, VersionLost
 from shared.operations.requests import TablesUnknown
 from shared.sql import statement
 
@@ -65,14 +66,21 @@ def _page(query: ConfigurationsQuery) -> tuple[Configurations, HTTPStatus, dict[
 
 
 @routes.put("/api/refresh/config")
-@call(Configurations, tag="configuration", errors=(404, 412, 415, 428))
+@call(Configurations, tag="configuration", errors=(404, 409, 412, 415))
 def change_configurations(
     headers: ChangeHeaders, json: ConfigurationChanges
 ) -> tuple[Configurations, HTTPStatus, dict[str, str]]:
-    """Change several tables at once, all or none. If-Match takes the ETag of GET /api/refresh/config."""
+    """Change several tables at once, all or none. The ETag is that of GET /api/refresh/config.
+
+    409: a change does not fit source, target or dependencies as they are.
+    """
     changes = [_change(_table(name), wanted, version=None) for name, wanted in json.tables.items()]
     with wiring.store().transaction() as session:
         version = session.run(statement("configurations_version"))[0]["version"]
+        known = {row["table"] for row in session.run(statement("tables_requested"), tables=list(json.tables))}
+    unknown = sorted(json.tables.keys() - known)
+    if unknown:
+        raise not_found(f"Not registered: {', '.join(unknown)}.")
     if headers.if_match not in ("*", version, f'"{version}"'):
         raise _precondition_failed("The configuration was changed since it was read. Read it again.", version)
     _make(changes)
@@ -80,9 +88,13 @@ def change_configurations(
 
 
 @routes.post("/api/refresh/config")
-@call(Configuration, tag="configuration", status=HTTPStatus.CREATED, errors=(409, 415))
+@call(Configuration, tag="configuration", status=HTTPStatus.CREATED, errors=(404, 409, 415))
 def register(json: Registration) -> tuple[Configuration, HTTPStatus, dict[str, str]]:
-    """Register a table that exists in Postgres. Checked against source and target. 409: it is registered already."""
+    """Register a table that exists in Postgres. Checked against source and target.
+
+    404: the table does not exist in Postgres; GET /api/refresh/registration-suggestion has DDL for it. 409: it is
+    registered already, or does not fit its source.
+    """
     table = _table(json.table)
     options = (
         {"handler": "generic"}
@@ -91,17 +103,22 @@ def register(json: Registration) -> tuple[Configuration, HTTPStatus, dict[str, s
     )
     try:
         operations.register(wiring.store(), wiring.source(), table, options, actor=caller().subject)
+    except TargetMissing as error:
+        raise not_found(f"{error}. GET /api/refresh/registration-suggestion has DDL for it.") from error
     except AlreadyRegistered as error:
         detail = f"{error}. Change it by PUT /api/refresh/config/{table}."
         raise Refused(HTTPStatus.CONFLICT, "already_registered", detail) from error
     return _answer(table, HTTPStatus.CREATED)
 
 
-@routes.get("/api/refresh/config/suggestion")
-@call(RegistrationSuggestion, tag="configuration")
+@routes.get("/api/refresh/registration-suggestion")
+@call(RegistrationSuggestion, tag="configuration", errors=(404,))
 def suggest_registration(query: SuggestionQuery) -> RegistrationSuggestion:
-    """Key, scope, types and DDL for a new table, by the schema of its source in BigQuery."""
-    found = suggestions.suggest_registration(wiring.source(), query.source, _table(query.table))
+    """Key, scope, types and DDL for a new table, by the schema of its source in BigQuery. 404: it cannot be read."""
+    try:
+        found = suggestions.suggest_registration(wiring.source(), query.source, _table(query.table))
+    except InvalidRegistration as error:
+        raise not_found(f"{error}.") from error
     registration = {"table": query.table, **found.options}
     return RegistrationSuggestion(registration=registration, ddl=found.ddl, notes=list(found.notes))
 
@@ -114,13 +131,13 @@ def configuration(table: str) -> tuple[Configuration, HTTPStatus, dict[str, str]
 
 
 @routes.put("/api/refresh/config/<table>")
-@call(Configuration, tag="configuration", errors=(404, 412, 415, 428), paths=_TABLE)
+@call(Configuration, tag="configuration", errors=(404, 409, 412, 415), paths=_TABLE)
 def change_configuration(
     table: str, headers: ChangeHeaders, json: ConfigurationChange
 ) -> tuple[Configuration, HTTPStatus, dict[str, str]]:
     """Change the fields that are sent, and leave the others. Checked against the real source and target.
 
-    412: somebody has changed it since; the answer's ETag is the version now.
+    409: the change does not fit source, target or dependencies as they are; the detail says what to do.
     """
     name = _table(table)
     _make([_change(name, json, version=_version(headers.if_match))])
@@ -128,7 +145,7 @@ def change_configuration(
 
 
 @routes.post("/api/refresh/config/<table>/preview")
-@call(ConfigurationPreview, tag="configuration", errors=(404, 415), paths=_TABLE)
+@call(ConfigurationPreview, tag="configuration", errors=(404, 409, 415), paths=_TABLE)
 def preview_configuration(table: str, json: ConfigurationChange) -> ConfigurationPreview:
     """What the next refresh would do because of a change. Checks it as PUT does, and changes nothing."""
     name = _table(table)
@@ -171,10 +188,8 @@ def _make(changes: list[Change]) -> None:
 def _change(table: TableName, wanted: ConfigurationChange, *, version: int | None) -> Change:
     given = wanted.model_fields_set
     if "table" in given and wanted.table != str(table):
-        detail = f"table: is {wanted.table}, but the path names {table}"
-        raise Refused(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid_request", detail)
-    if version is None and "config_version" in given:
-        version = wanted.config_version
+        detail = f"The body is for {wanted.table}, but the path names {table}."
+        raise Refused(HTTPStatus.CONFLICT, "another_table", detail)
     return Change(
         table=table,
         fields=wanted.given(),

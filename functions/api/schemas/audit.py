@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field
 
-from functions.api.schemas.fields import MAX_PAGE_SIZE, Answer, Moment, Plain, Query, TableText, Whole
+from functions.api.schemas.fields import FROM_TEXT, MAX_PAGE_SIZE, Answer, Moment, Plain, Query, TableText
 
 _MICROSECONDS = 1_000_000
 _CURSOR = re.compile(r"([0-9]{1,16})-([0-9]{1,18})")
@@ -48,13 +48,7 @@ class AuditQuery(Query):
     from_: Annotated[Moment | None, Field(alias="from")] = None
     to: Moment | None = None
     cursor: Annotated[str, Field(pattern=r"^[0-9]{1,16}-[0-9]{1,18}$"), AfterValidator(_a_cursor)] | None = None
-    limit: Annotated[Whole, Field(ge=1, le=MAX_PAGE_SIZE)] = 50
-
-    @model_validator(mode="after")
-    def _in_order(self) -> AuditQuery:
-        if self.from_ is not None and self.to is not None and self.from_ > self.to:
-            raise ValueError("from must not be after to")
-        return self
+    limit: Annotated[int, Field(ge=1, le=MAX_PAGE_SIZE), FROM_TEXT] = 50
 
 
 class AuditEntry(Answer):
@@ -94,8 +88,10 @@ class Audit(Answer):
 class DeadLettersQuery(Query):
     """From where on."""
 
-    cursor: Annotated[Whole, Field(ge=1, le=10**18, description="next_cursor of the page before.")] | None = None
-    limit: Annotated[Whole, Field(ge=1, le=MAX_PAGE_SIZE)] = 50
+    cursor: Annotated[int, Field(ge=1, le=10**18, description="next_cursor of the page before."), FROM_TEXT] | None = (
+        None
+    )
+    limit: Annotated[int, Field(ge=1, le=MAX_PAGE_SIZE), FROM_TEXT] = 50
 
 
 class DeadLetter(Answer):

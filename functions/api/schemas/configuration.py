@@ -27,12 +27,9 @@ class ChangeHeaders(Query):
     if_match: Annotated[
         str,
         Field(
-            alias="If-Match",
-            max_length=200,
-            pattern=r"^[\u0021-\u007e]+$",
-            description="The ETag, that is the config_version in quotes, that the change was made from; * for any.",
+            alias="If-Match", description="The ETag, that is the config_version in quotes, that was read; * for any."
         ),
-    ]
+    ] = "*"
 
 
 class Configuration(Answer):
@@ -99,11 +96,11 @@ class _Fields(Body):
 
 
 class ConfigurationChange(_Fields):
-    """Fields to change. A whole answer of GET can be sent back; `table` and `created_at` then have to be its own."""
+    """Fields to change. A whole answer of GET can be sent back; `table` has to be its own then."""
 
     table: TableText = Field(default=LEFT_OUT)
-    config_version: int = Field(default=LEFT_OUT, ge=1, le=2**62)
-    created_at: Plain = Field(default=LEFT_OUT, description="Ignored.")
+    config_version: int = Field(default=LEFT_OUT, description="Not looked at: If-Match is.")
+    created_at: Plain = Field(default=LEFT_OUT, description="Not looked at.")
 
 
 class Registration(_Fields):

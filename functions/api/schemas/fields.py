@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
 MAX_PAGE_SIZE = 100
 _RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
-_WHOLE = re.compile(r"-?[0-9]{1,18}")
+_WHOLE = re.compile(r"-?[0-9]{1,19}")
 
 TableText = Annotated[
     str,
@@ -18,7 +18,7 @@ TableText = Annotated[
         pattern=r"^[^.\u0000-\u001f\u007f]+\.[^.\u0000-\u001f\u007f]+$",
         max_length=200,
         description="A table or materialized view, as schema.name.",
-        examples=["analytics.asin_performance"],
+        examples=["reporting.daily_sales"],
     ),
 ]
 Plain = Annotated[str, Field(pattern=r"^[^\u0000]*$")]
@@ -26,7 +26,7 @@ Plain = Annotated[str, Field(pattern=r"^[^\u0000]*$")]
 
 
 def _only_rfc_3339(value: Any) -> Any:
-    if isinstance(value, str) and not _RFC_3339.fullmatch(value):
+    if not isinstance(value, str) or not _RFC_3339.fullmatch(value):
         raise ValueError("must be a time with its zone, such as 2026-01-31T06:00:00Z")
     return value
 
@@ -37,16 +37,17 @@ def _only_digits(value: Any) -> Any:
     return value
 
 
-def _sensible(value: datetime) -> datetime:
-    if not 1970 <= value.year <= 9000:
-        raise ValueError("must be in the years 1970 to 9000")
-    return value
+def _in_utc(value: datetime) -> datetime:
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:
+        return (datetime.min if value.year == 1 else datetime.max).replace(tzinfo=UTC)
 
 
-Moment = Annotated[AwareDatetime, BeforeValidator(_only_rfc_3339), AfterValidator(_sensible)]
+Moment = Annotated[AwareDatetime, AfterValidator(_in_utc), BeforeValidator(_only_rfc_3339)]
 """A time in a request."""
-Whole = Annotated[int, BeforeValidator(_only_digits)]
-"""A whole number in a query."""
+FROM_TEXT = BeforeValidator(_only_digits)
+"""Makes a whole number of the text in a query; stands last, so that its bounds are in the document."""
 
 TaskState = Literal["queued", "running", "success", "no_new_data", "warning", "held", "failed", "skipped"]
 EndedState = Literal["success", "no_new_data", "warning", "held", "failed", "skipped"]
@@ -63,8 +64,8 @@ class Query(BaseModel):
 class Paged(Query):
     """A page by its number."""
 
-    page: Annotated[Whole, Field(ge=1, le=1_000_000, description="From 1.")] = 1
-    page_size: Annotated[Whole, Field(ge=1, le=MAX_PAGE_SIZE)] = 50
+    page: Annotated[int, Field(ge=1, le=1_000_000, description="From 1."), FROM_TEXT] = 1
+    page_size: Annotated[int, Field(ge=1, le=MAX_PAGE_SIZE), FROM_TEXT] = 50
 
     @property
     def offset(self) -> int:

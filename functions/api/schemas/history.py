@@ -6,9 +6,9 @@ import datetime as dt
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
-from functions.api.schemas.fields import Answer, EndedState, Moment, Paged, Pagination, TableText, Trigger, Whole
+from functions.api.schemas.fields import FROM_TEXT, Answer, EndedState, Moment, Paged, Pagination, TableText, Trigger
 
 
 class HistoryQuery(Paged):
@@ -18,12 +18,6 @@ class HistoryQuery(Paged):
     status: EndedState | None = None
     from_: Annotated[Moment | None, Field(alias="from", description="Ended at or after.")] = None
     to: Annotated[Moment | None, Field(description="Ended before.")] = None
-
-    @model_validator(mode="after")
-    def _in_order(self) -> HistoryQuery:
-        if self.from_ is not None and self.to is not None and self.from_ > self.to:
-            raise ValueError("from must not be after to")
-        return self
 
 
 class Ended(Answer):
@@ -70,7 +64,7 @@ class History(Answer):
 class MetricsQuery(Paged):
     """Over how many days, and of which tables."""
 
-    days: Annotated[Whole, Field(ge=1, le=90, description="Days (UTC) until now, today included.")] = 7
+    days: Annotated[int, Field(ge=1, le=90, description="Days (UTC) until now, today included."), FROM_TEXT] = 7
     table: TableText | None = None
 
 

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import ConfigDict, Field
 
-from functions.api.schemas.fields import MAX_PAGE_SIZE, Answer, Body, Moment, Plain, Query, Whole
+from functions.api.schemas.fields import FROM_TEXT, MAX_PAGE_SIZE, Answer, Body, Moment, Plain, Query
 
 EventType = Literal[
     "refresh.completed",
@@ -21,6 +21,13 @@ EventType = Literal[
 State = Literal["enabled", "disabled"]
 DeliveryState = Literal["pending", "delivered", "failed"]
 
+_NAMED_URL = (
+    r"^https://([A-Za-z0-9]([A-Za-z0-9-]{0,20}[A-Za-z0-9])?\.){1,5}[A-Za-z]([A-Za-z0-9-]{0,20}[A-Za-z0-9])?"
+    r"(:(443|[1-5][0-9]{4}))?(/[A-Za-z0-9._~!$&'()*+,;=:@/-]*)?$"
+)
+"""What a URL usually is. Addresses are possible too, and say for themselves what is wrong with them."""
+_NO_SPACE = r"[^.\u0000-\u0020\u007f-\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]{1,64}"
+_PATTERN = rf"^({_NO_SPACE}\.{_NO_SPACE}|\*)$"
 _Url = Annotated[
     Plain,
     Field(
@@ -28,12 +35,13 @@ _Url = Annotated[
         max_length=2000,
         description="https://… at a public address, on port 443 or one from 1024 on. Redirects are not followed.",
         examples=["https://hooks.example.com/refresh"],
+        json_schema_extra={"pattern": _NAMED_URL},
     ),
 ]
 _Description = Annotated[Plain, Field(max_length=500)]
 _Events = Annotated[list[EventType], Field(max_length=20, description="Types that are sent; empty: all.")]
 _Tables = Annotated[
-    list[Annotated[Plain, Field(max_length=129, examples=["sqp.*"])]],
+    list[Annotated[str, Field(max_length=129, pattern=_PATTERN, examples=["sqp.*"])]],
     Field(max_length=100, description="Patterns of schema.name, with * for any characters; empty: all."),
 ]
 
@@ -132,7 +140,7 @@ class DeliveryOwed(Answer):
 class DeliveriesQuery(Query):
     """Which deliveries."""
 
-    limit: Annotated[Whole, Field(ge=1, le=MAX_PAGE_SIZE)] = 50
+    limit: Annotated[int, Field(ge=1, le=MAX_PAGE_SIZE), FROM_TEXT] = 50
     after: UUID | None = Field(default=None, description="The delivery that the page before ended with.")
     state: DeliveryState | None = None
 
