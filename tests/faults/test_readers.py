@@ -9,8 +9,12 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from infra.local.postgres import Postgres
 from shared.refresh.merge import Merge, Written
+from tests.conftest import BigQueryEnv
+from tests.support.aftermath import fresh_engine
 from tests.support.invariants import check_invariants
+from tests.support.orders import Orders
 from tests.support.readers import Audience, TwoTables, audience
 from tests.support.staged import Item, StagedEngine, StagedTable
 
@@ -97,6 +101,31 @@ def test_every_read_sees_one_published_version(
     assert readers.versions() == set(library.tables.published)
     print(readers.report())
     check_invariants(engine)
+
+
+def test_a_first_load_out_of_bigquery_is_seen_whole_or_not_at_all(
+    postgres: Postgres, migrated_template: str, bigquery_env: BigQueryEnv
+) -> None:
+    with fresh_engine(postgres, migrated_template, bigquery_env) as engine:
+        orders = Orders(engine)
+        orders.days(1, 5)
+        engine.sql(
+            "CREATE TABLE public.customers AS SELECT 'customer ' || n AS customer FROM generate_series(0, 3) AS n"
+        )
+        engine.register("public.customers", "customers")
+        tables = TwoTables(engine, "public.orders", "public.customers", join="customer")
+        tables.publish_is_over()
+        small = engine.another(chunk_rows=5)
+        with audience(tables) as readers:
+            readers.has_looked()
+            small.steps.actions = dict.fromkeys([*INSIDE, "fill_copied", "chunk_committed"], readers.has_looked)
+            assert small.refresh("public.orders")["status"] == "success"
+            tables.publish_is_over()
+            readers.has_looked()
+        small.close()
+        assert readers.torn() == set()
+        assert readers.versions() == {(0, 0), (1, 0)}
+        assert orders.target() == orders.source()
 
 
 def test_a_transaction_that_began_before_a_publish_sees_the_version_before_it(engine: StagedEngine) -> None:
