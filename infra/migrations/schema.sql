@@ -2070,6 +2070,25 @@ BEGIN
     RETURN NULL;
 END $$;
 
+CREATE FUNCTION refresh.grant_access(schema_name text)
+    RETURNS void
+    LANGUAGE plpgsql
+    SET search_path=pg_catalog, pg_temp
+    AS $$
+BEGIN
+    IF schema_name IN ('information_schema', 'refresh', 'refresh_staging', 'refresh_migrations') OR starts_with(schema_name, 'pg_') THEN
+        RAISE EXCEPTION 'schema % belongs to the system', schema_name USING ERRCODE = 'insufficient_privilege',
+            HINT = 'Name a schema with target tables.';
+    END IF;
+    EXECUTE format('GRANT USAGE ON SCHEMA %I TO refresh_loader, refresh_api, refresh_reader', schema_name);
+    EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA %I TO refresh_loader', schema_name);
+    EXECUTE format('GRANT USAGE ON ALL SEQUENCES IN SCHEMA %I TO refresh_loader', schema_name);
+    EXECUTE format('GRANT SELECT ON ALL TABLES IN SCHEMA %I TO refresh_reader, refresh_api', schema_name);
+    EXECUTE format('ALTER DEFAULT PRIVILEGES IN SCHEMA %I GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO refresh_loader', schema_name);
+    EXECUTE format('ALTER DEFAULT PRIVILEGES IN SCHEMA %I GRANT USAGE ON SEQUENCES TO refresh_loader', schema_name);
+    EXECUTE format('ALTER DEFAULT PRIVILEGES IN SCHEMA %I GRANT SELECT ON TABLES TO refresh_reader, refresh_api', schema_name);
+END $$;
+
 CREATE FUNCTION refresh.guard_task_move()
     RETURNS trigger
     LANGUAGE plpgsql
@@ -2195,6 +2214,33 @@ BEGIN
     END IF;
     RETURN NULL;
 END $$;
+
+CREATE FUNCTION refresh.refresh_view(view_schema text, view_name text)
+    RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path=pg_catalog, pg_temp
+    AS $$
+DECLARE
+    rows bigint;
+BEGIN
+    IF NOT EXISTS (
+        SELECT FROM refresh.refresh_table_registry r
+        WHERE (r.table_schema, r.table_name) = (view_schema, view_name) AND r.handler = 'summaries'
+    ) THEN
+        RAISE EXCEPTION '%.% is not registered with handler summaries', view_schema, view_name
+            USING ERRCODE = 'insufficient_privilege', HINT = 'Register the materialized view first.';
+    END IF;
+    BEGIN
+        EXECUTE format('REFRESH MATERIALIZED VIEW CONCURRENTLY %I.%I', view_schema, view_name);
+    EXCEPTION WHEN insufficient_privilege THEN
+        RAISE EXCEPTION '%.%: %', view_schema, view_name, SQLERRM USING ERRCODE = 'insufficient_privilege',
+            HINT = format('ALTER MATERIALIZED VIEW %I.%I OWNER TO %I; and let it read what the view reads.',
+                view_schema, view_name, current_user);
+    END;
+    EXECUTE format('SELECT count(*) FROM %I.%I', view_schema, view_name) INTO rows;
+    RETURN rows;
+END $$;
+REVOKE EXECUTE ON FUNCTION refresh.refresh_view FROM PUBLIC;
 
 CREATE FUNCTION refresh.refuse_change()
     RETURNS trigger
@@ -3666,6 +3712,7 @@ COMMENT ON FUNCTION refresh.column_type(pg_catalog.regclass,pg_catalog.text) IS 
 COMMENT ON FUNCTION refresh.configuration(refresh.refresh_table_registry) IS 'The part of a registry row that people decide.';
 COMMENT ON FUNCTION refresh.disable_webhook(pg_catalog.uuid,pg_catalog.text) IS 'Disables an endpoint and ends what waits for it; false when it was disabled or is gone.';
 COMMENT ON FUNCTION refresh.empty_audit_rest() IS 'Moves the rows of the default partition of the audit log into partitions of their months.';
+COMMENT ON FUNCTION refresh.grant_access(pg_catalog.text) IS 'Lets the loader fill, and the API and dashboards read, the tables of a schema, those made later by the caller included.';
 COMMENT ON FUNCTION refresh.is_wanted(pg_catalog.text[],pg_catalog.text[],pg_catalog.text,pg_catalog.text) IS 'Whether an endpoint with these filters gets the event.';
 COMMENT ON TABLE refresh.managed_schema IS 'Schemas whose tables register themselves by a comment that has, at its end, refresh: {…}: options of refresh.register_table as JSON.';
 COMMENT ON FUNCTION refresh.owe_stale_events(timestamp with time zone) IS 'Owes the data.stale events of every registered warehouse; called by the sweep. Returns how many.';
@@ -3702,6 +3749,7 @@ COMMENT ON COLUMN refresh.refresh_task.attempt IS 'Claims since the task last ma
 COMMENT ON COLUMN refresh.refresh_task.commit_marker IS 'Written by each fenced transaction: tells whether a COMMIT without reply took place.';
 COMMENT ON COLUMN refresh.refresh_task.owed_at IS 'When a message for the task was last put into the outbox.';
 COMMENT ON TABLE refresh.refresh_task_scope IS 'What the plan found for one scope value, and does about it.';
+COMMENT ON FUNCTION refresh.refresh_view(pg_catalog.text,pg_catalog.text) IS 'Refreshes a registered materialized view while it is read, with the rights of its owner; returns its rows.';
 COMMENT ON FUNCTION refresh.register_table(pg_catalog.text,pg_catalog.text,pg_catalog.text,pg_catalog.text,pg_catalog.jsonb,pg_catalog.text[],pg_catalog.text,pg_catalog.text,pg_catalog.text,pg_catalog.text,integer,integer,integer,integer,integer,bigint,pg_catalog.jsonb,pg_catalog.jsonb,pg_catalog.text,pg_catalog.jsonb) IS 'Registers a table, or sets its whole configuration anew. depends_on: {"schema.name": "hard" or "soft"}; NULL leaves the dependencies as they are.';
 COMMENT ON FUNCTION refresh.request_run(pg_catalog.text[],boolean,pg_catalog.text,pg_catalog.text) IS 'Asks for a manual run of the named tables (schema.table), or of all that are enabled. Returns the run id.';
 COMMENT ON FUNCTION refresh.roll_up_days(timestamp with time zone) IS 'Fills refresh_day for whole days from `since` on (NULL: from the first task), and returns the span that it covers.';

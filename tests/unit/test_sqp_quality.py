@@ -43,7 +43,7 @@ def _gate(
         )
         for week, rows in weeks.items()
     ]
-    reports = {
+    reports: dict[str | None, list[Report]] = {
         week: [_report(name, count, **(failing or {}).get(week, {})) for name, count in rows.items()]
         for week, rows in weeks.items()
     }
