@@ -1,0 +1,126 @@
+"""The runbook is followed: its SQL runs, its commands are taken by the programs that they are for, its links lead."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pg8000.native
+import pytest
+
+from infra.deploy.environment import ROOT
+from shared.adapters.postgres import connection_arguments
+
+RUNBOOK = (ROOT / "infra" / "RUNBOOK.md").read_text(encoding="utf-8")
+_BLOCK = re.compile(r"^( *)```(sql|sh)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
+_ROUTES = ROOT / "functions" / "api" / "routes"
+
+
+def _blocks(language: str) -> list[str]:
+    return [text for _, kind, text in _BLOCK.findall(RUNBOOK) if kind == language]
+
+
+def _lines(start: str) -> list[str]:
+    lines = [line.strip() for block in _blocks("sh") for line in block.splitlines()]
+    return sorted({line for line in lines if line.startswith(start)})
+
+
+@pytest.fixture
+def database(migrated_url: str) -> Iterator[pg8000.native.Connection]:
+    """A database as it is after a while, of which nothing is kept: the runbook also makes a role."""
+    connection = pg8000.native.Connection(**connection_arguments(migrated_url))
+    connection.run("BEGIN")
+    for table, handler in (("asin_performance_data", "asin"), ("search_query_performance", "search_queries")):
+        connection.run(f"SELECT refresh.register_table('sqp', '{table}', 'p.d.t', '{handler}')")
+    yield connection
+    connection.run("ROLLBACK")
+    connection.close()
+
+
+def test_every_statement_runs(database: pg8000.native.Connection) -> None:
+    blocks = _blocks("sql")
+    assert len(blocks) > 15
+    for block in blocks:
+        database.run(block)
+
+
+def test_fourteen_clean_days_in_a_row_and_nothing_less_allow_the_cut_over(database: pg8000.native.Connection) -> None:
+    shop = next(block for block in _blocks("sql") if "CREATE SCHEMA IF NOT EXISTS shop" in block)
+    shadow = next(block for block in _blocks("sql") if "CREATE SCHEMA IF NOT EXISTS shadow" in block)
+    report = next(block for block in _blocks("sql") if "INSERT INTO shadow.report" in block)
+    verdict = next(block for block in _blocks("sql") if "= 14 AS clean" in block)
+    database.run(shop)
+    database.run(shadow)
+    clean = []
+    for day in range(1, 21):
+        for schema in ("shop", "shadow"):
+            database.run(f"INSERT INTO {schema}.orders VALUES ({day}, '2026-01-{day:02}', {day})")
+        if day == 4:
+            database.run("UPDATE shadow.orders SET amount = 0 WHERE id = 4")
+        if day == 5:
+            database.run("UPDATE shadow.orders SET amount = 4 WHERE id = 4")
+        database.run(report.replace("current_date", f"DATE '2026-01-{day:02}'"))
+        clean.append(database.run(verdict)[0][0])
+    assert clean.index(True) == 18 - 1  # the fourteenth day after the one that differed
+    assert all(clean[17:])
+
+
+@pytest.mark.parametrize("line", _lines("./deploy.sh"))
+def test_deploy_is_called_as_it_can_be(line: str) -> None:
+    command = line.replace("ENV", "staging").removeprefix("./")
+    done = subprocess.run(
+        ["bash", *shlex.split(command)],
+        cwd=ROOT,
+        env=os.environ | {"REFRESH_PYTHON": "/bin/echo"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("-m infra.deploy ")
+
+
+def test_gcloud_takes_every_command(tmp_path: Path) -> None:
+    real = shutil.which("gcloud")
+    if real is None:
+        pytest.skip("gcloud is not installed")
+    lines = {" ".join(line.split()[:4]): line for line in _lines("gcloud") if not line.startswith("gcloud auth")}
+    assert len(lines) > 5
+    environment = os.environ | {"CLOUDSDK_CONFIG": str(tmp_path), "CLOUDSDK_CORE_DISABLE_PROMPTS": "1"}
+    running = {
+        line: subprocess.Popen(
+            [real, *shlex.split(line.replace("REGION", "europe-west1").replace("PROJECT", "some-project"))[1:]],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        for line in lines.values()
+    }
+    for line, process in running.items():
+        said, _ = process.communicate(timeout=120)
+        assert process.returncode == 1, (line, said)
+        assert "do not currently have an active account" in said, (line, said)
+
+
+def test_the_api_has_every_call_that_is_named() -> None:
+    known = {
+        re.sub(r"<[^>]*>", "*", path)
+        for file in _ROUTES.glob("*.py")
+        for path in re.findall(r"\"(/api/refresh/[^\"]*)\"", file.read_text(encoding="utf-8"))
+    }
+    named = {re.sub(r"/(?:RUN_)?ID\b", "/*", path) for path in re.findall(r"/api/refresh/[A-Za-z_/-]+", RUNBOOK)}
+    assert named
+    assert named <= known
+
+
+def test_every_link_leads_to_a_heading() -> None:
+    headings = re.findall(r"^#+ (.*)$", RUNBOOK, re.MULTILINE)
+    anchors = {re.sub(r"[^a-z0-9 -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+    assert set(re.findall(r"\]\(#([^)]*)\)", RUNBOOK)) <= anchors
