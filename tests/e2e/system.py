@@ -21,8 +21,9 @@ from shared.ports import Row
 from tests.support.waiting import wait_for
 
 WORKERS = ("ORCHESTRATOR", "ASIN", "SEARCH_QUERIES", "SUMMARIES", "GENERIC")
-_PATIENCE_SECONDS = 150
+_PATIENCE_SECONDS = 120
 _BETWEEN_KILLS_SECONDS = 0.7
+_MOST_KILLS = 12
 
 
 class System:
@@ -67,11 +68,22 @@ class System:
             self.tick()
             paused.wait(1.0)
             (run,) = self.sql("SELECT status FROM refresh.refresh_run WHERE run_id = :run", run=run_id)
+            assert self._tasks(run_id, "reason = 'internal_error'") == []
             return bool(run["status"] != "running")
 
-        wait_for(look, f"run {run_id} to end", timeout=_PATIENCE_SECONDS)
+        try:
+            wait_for(look, f"run {run_id} to end", timeout=_PATIENCE_SECONDS)
+        except AssertionError as error:
+            raise AssertionError(f"{error}: {self._tasks(run_id, 'finished_at IS NULL')}") from error
         rows = self.sql("SELECT * FROM refresh.refresh_task WHERE run_id = :run", run=run_id)
         return {f"{row['table_schema']}.{row['table_name']}": row for row in rows}
+
+    def _tasks(self, run_id: UUID, condition: str) -> list[Row]:
+        return self.sql(
+            "SELECT table_schema, table_name, status, phase, reason, error FROM refresh.refresh_task"
+            f" WHERE run_id = :run AND {condition}",
+            run=run_id,
+        )
 
     def register(self, table: str, source: str, **columns: Any) -> None:
         """Register the table by a plain INSERT, handler generic."""
@@ -102,7 +114,7 @@ class System:
         chance, over, hit = random.Random(seed), threading.Event(), list[str]()
 
         def kill() -> None:
-            while not over.wait(_BETWEEN_KILLS_SECONDS):
+            while len(hit) < _MOST_KILLS and not over.wait(_BETWEEN_KILLS_SECONDS):
                 name = chance.choice(WORKERS)
                 try:
                     os.kill(int(self.stack.env[f"FUNCTION_PID_{name}"]), signal.SIGKILL)

