@@ -52,8 +52,5 @@ FROM (VALUES
         "Total Two Day Shipping Purchase Count": "total_two_day_shipping_purchase_count"
         }') AS entry;
 
--- The summaries wait for the tables that they are computed from.
-SELECT view.table_schema || '.' || view.table_name AS registered
-FROM (VALUES ('search_performance_summary'), ('weekly_summary')) AS wanted (name),
-    LATERAL refresh.register_table('sqp', wanted.name, handler => 'summaries', priority => 50,
-        depends_on => '{"sqp.search_query_performance": "hard", "sqp.search_query_market": "hard"}') AS view;
+-- The summaries, each with the tables that it waits for.
+SELECT sqp.register_summaries() AS registered;

