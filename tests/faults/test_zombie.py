@@ -194,3 +194,11 @@ def test_a_slice_of_a_task_that_has_ended_meanwhile_is_left_alone(rehearsal: Reh
     assert zombie.error is None
     assert _everything(engine) == before
     engine.sql(f"DROP TABLE refresh_staging.{message.task.staging_table}")
+
+
+def test_a_renewal_that_comes_late_does_not_revive_a_lease_that_was_given_up(races: Races) -> None:
+    message = races.table.stage([(1, "a", "x")])
+    key = task_parameters(message.task) | {"epoch": 0}
+    (renewal,) = races.engine.sql(statement("renew_task_lease"), **key, lease_seconds=90.0)
+    assert renewal["held"]
+    assert races.engine.state(message)["lease_until"] is None
