@@ -54,9 +54,14 @@ while [ $# -gt 0 ]; do
     shift
 done
 
-[ -n "$environment" ] || wrong "which environment? There are: $(
-    cd infra/terraform/environments && ls -- *.tfvars 2>/dev/null | sed 's/\.tfvars$//' | paste -sd ' '
-)"
+if [ -z "$environment" ]; then
+    known=
+    for file in infra/terraform/environments/*.tfvars; do
+        name=${file##*/}
+        known="$known ${name%.tfvars}"
+    done
+    wrong "which environment? There are:$known"
+fi
 case $only in
     '' ) ;;
     infra | migrate | functions) flags+=("--only" "$only") ;;
