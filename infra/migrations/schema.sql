@@ -118,7 +118,10 @@ CREATE TABLE refresh.refresh_day (
     rows_deleted bigint NOT NULL,
     rows_quarantined bigint NOT NULL,
     bytes_billed bigint NOT NULL,
-    durations_ms integer[] NOT NULL,
+    durations integer NOT NULL,
+    p50_ms integer,
+    p95_ms integer,
+    quantiles_ms integer[] NOT NULL,
     CONSTRAINT refresh_day_pkey PRIMARY KEY (day)
 );
 
@@ -1196,6 +1199,7 @@ CREATE INDEX refresh_task_ended ON refresh.refresh_task USING btree (finished_at
 CREATE INDEX refresh_task_ended_as ON refresh.refresh_task USING btree (status, finished_at DESC, run_id, table_schema, table_name) WHERE (finished_at IS NOT NULL);
 CREATE INDEX refresh_task_good ON refresh.refresh_task USING btree (table_schema, table_name, finished_at DESC) WHERE (status = ANY (ARRAY['success'::text, 'no_new_data'::text, 'warning'::text]));
 CREATE INDEX refresh_task_history ON refresh.refresh_task USING btree (table_schema, table_name, finished_at DESC);
+CREATE INDEX refresh_task_of_run ON refresh.refresh_task USING btree (run_id) INCLUDE (status, bytes_billed);
 CREATE INDEX refresh_task_open ON refresh.refresh_task USING btree (run_id) WHERE (status = ANY (ARRAY['queued'::text, 'running'::text]));
 CREATE INDEX webhook_delivery_ended ON refresh.webhook_delivery USING btree (created_at) WHERE (state <> 'pending'::text);
 CREATE INDEX webhook_delivery_listed ON refresh.webhook_delivery USING btree (endpoint_id, created_at DESC, delivery_id DESC);
@@ -2195,6 +2199,15 @@ BEGIN
     RETURN owed;
 END $$;
 
+CREATE FUNCTION refresh.quantiles(ascending integer[])
+    RETURNS integer[]
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path=pg_catalog, pg_temp
+    AS $$
+SELECT CASE WHEN cardinality(ascending) <= 200 THEN ascending
+    ELSE ARRAY(SELECT ascending[ceil((part - 0.5) * cardinality(ascending) / 200)::integer] FROM generate_series(1, 200) AS part)
+END $$;
+
 CREATE FUNCTION refresh.raise_input_version()
     RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
@@ -2368,8 +2381,7 @@ DECLARE
     open_day date := refresh.first_open_day();
 BEGIN
     SELECT min(finished_at)::date INTO first_day FROM refresh.refresh_task WHERE finished_at IS NOT NULL;
-    first_day := least(open_day, greatest(first_day,
-        (since + interval '1 day' - interval '1 microsecond')::date));
+    first_day := least(open_day, greatest(first_day, (since + interval '1 day' - interval '1 microsecond')::date));
     covered_from := coalesce(first_day, open_day);
     covered_until := open_day;
     IF NOT EXISTS (
@@ -2383,18 +2395,23 @@ BEGIN
         covered_until := covered_from;
         RETURN;
     END IF;
-    INSERT INTO refresh.refresh_day
+    INSERT INTO refresh.refresh_day (day, by_status, rows_read, rows_inserted, rows_updated, rows_deleted, rows_quarantined,
+        bytes_billed, durations, p50_ms, p95_ms, quantiles_ms)
     SELECT d::date,
         coalesce((SELECT jsonb_object_agg(s.status, s.tasks) FROM (
             SELECT t.status, count(*) AS tasks FROM refresh.refresh_task t
             WHERE t.finished_at >= d AND t.finished_at < d + interval '1 day' GROUP BY t.status) s), '{}'),
-        sums.*
+        sums.rows_read, sums.rows_inserted, sums.rows_updated, sums.rows_deleted, sums.rows_quarantined, sums.bytes_billed,
+        cardinality(sums.ascending), sums.ascending[ceil(cardinality(sums.ascending) * 0.50)::integer],
+        sums.ascending[ceil(cardinality(sums.ascending) * 0.95)::integer], refresh.quantiles(sums.ascending)
     FROM generate_series(covered_from, open_day - 1, interval '1 day') AS d
     CROSS JOIN LATERAL (
-        SELECT coalesce(sum(t.rows_read), 0), coalesce(sum(t.rows_inserted), 0), coalesce(sum(t.rows_updated), 0),
-            coalesce(sum(t.rows_deleted), 0), coalesce(sum(t.rows_quarantined), 0), coalesce(sum(t.bytes_billed), 0),
+        SELECT coalesce(sum(t.rows_read), 0) AS rows_read, coalesce(sum(t.rows_inserted), 0) AS rows_inserted,
+            coalesce(sum(t.rows_updated), 0) AS rows_updated, coalesce(sum(t.rows_deleted), 0) AS rows_deleted,
+            coalesce(sum(t.rows_quarantined), 0) AS rows_quarantined, coalesce(sum(t.bytes_billed), 0) AS bytes_billed,
             coalesce(array_agg(refresh.duration_ms(t.started_at, t.finished_at)
                 ORDER BY refresh.duration_ms(t.started_at, t.finished_at)) FILTER (WHERE t.started_at IS NOT NULL), '{}')
+                AS ascending
         FROM refresh.refresh_task t
         WHERE t.finished_at >= d AND t.finished_at < d + interval '1 day'
     ) sums
@@ -3722,7 +3739,8 @@ COMMENT ON COLUMN refresh.refresh_checkpoint.rows_received IS 'Rows of the slice
 COMMENT ON COLUMN refresh.refresh_checkpoint.stream_offsets IS 'Committed offset of each stream of read_session; an offset belongs to its session alone.';
 COMMENT ON TABLE refresh.refresh_day IS 'Figures of the tasks that ended on a day (UTC) that is over: made when first asked for, gone when one of them changes.';
 COMMENT ON COLUMN refresh.refresh_day.by_status IS 'JSON object, task status to number of tasks.';
-COMMENT ON COLUMN refresh.refresh_day.durations_ms IS 'Of every task that was started, in ascending order.';
+COMMENT ON COLUMN refresh.refresh_day.durations IS 'Number of tasks that were started; p50_ms and p95_ms are theirs.';
+COMMENT ON COLUMN refresh.refresh_day.quantiles_ms IS 'Their durations, ascending; of more than 200 the middles of 200 equal parts.';
 COMMENT ON TABLE refresh.refresh_dead_letter IS 'A message that nobody could handle, with the reason; the payload can be replayed.';
 COMMENT ON TABLE refresh.refresh_dependency IS 'A table waits for another: hard needs its success, soft only its end.';
 COMMENT ON TABLE refresh.refresh_heartbeat IS 'When the sweep, and its hourly cleanup, last ran to their end.';

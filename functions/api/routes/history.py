@@ -12,6 +12,7 @@ from functions.api.schemas.history import Ended, History, HistoryQuery, HistoryS
 from shared import wiring
 from shared.domain.ids import TableName
 from shared.operations import documents
+from shared.operations.history import count_ended
 
 routes = Blueprint("history", __name__)
 _ITEMS = TypeAdapter(list[Ended])
@@ -27,13 +28,13 @@ def history(query: HistoryQuery) -> History:
     span = {"from": query.from_, "to": query.to}
     with wiring.store().transaction(statement_timeout=10.0) as session:
         if table is None:
-            counted = documents.read_in(session, "count_history", **span)
+            counted = count_ended(session, query.from_, query.to)
         else:
-            counted = documents.read_in(session, "count_history_of_table", **which, **span)
+            counted = documents.read_in(session, "count_history_of_table", **which, **span) or "{}"
         text = documents.read_in(
             session, "read_history", **which, **span, status=query.status, offset=query.offset, limit=query.page_size
         )
-    counts = _COUNTS.validate_json(counted or "{}")
+    counts = _COUNTS.validate_json(counted)
     total = sum(counts.values())
     return History(
         items=_ITEMS.validate_json(text or "[]"),

@@ -19,6 +19,7 @@ from functions.api.schemas.history import DayFigures, Figures, Metrics, MetricsQ
 from shared import wiring
 from shared.domain.ids import TableName
 from shared.operations import documents
+from shared.operations.history import count_ended, figures_by_day
 from shared.sql import statement
 
 routes = Blueprint("metrics", __name__)
@@ -29,7 +30,7 @@ _COUNTS = TypeAdapter(dict[str, int])
 @routes.get("/api/refresh/metrics")
 @call(Metrics, tag="history")
 def metrics(query: MetricsQuery) -> Metrics:
-    """Durations (p50, p95), rows, bytes and success, over all, per day and per table. Percentiles are exact."""
+    """Durations (p50, p95), rows, bytes and success, over all, per day and per table."""
     today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     since = today - timedelta(days=query.days - 1)
     table = None if query.table is None else TableName.parse(query.table)
@@ -37,14 +38,14 @@ def metrics(query: MetricsQuery) -> Metrics:
     with wiring.store().transaction(statement_timeout=10.0) as session:
         if table is None:
             total = session.run(statement("count_tables"))[0]["total"]
-            by_day = documents.read_in(session, "read_metrics_days", since=since)
+            by_day = figures_by_day(session, since)
         else:
             total = 1
-            by_day = documents.read_in(session, "read_metrics_days_of_table", **which)
+            by_day = documents.read_in(session, "read_metrics_days_of_table", **which) or "{}"
         by_table = documents.read_in(
             session, "read_metrics_tables", **which, offset=query.offset, limit=query.page_size
         )
-    days = from_json(by_day or "{}")
+    days = from_json(by_day)
     tables: list[dict[str, Any]] = from_json(by_table or "[]")
     return Metrics(
         days=query.days,
@@ -61,8 +62,9 @@ def metrics(query: MetricsQuery) -> Metrics:
 def prometheus_metrics() -> Response:
     """The same in Prometheus's text format: the tables' state, and all that ever ended as counters."""
     tables, facts = overview()
-    ended = documents.read(wiring.store(), "count_history", **{"from": None, "to": None})
-    text = prometheus.text(tables, facts, _COUNTS.validate_json(ended or "{}"))
+    with wiring.store().transaction(statement_timeout=10.0) as session:
+        ended = count_ended(session, None, None)
+    text = prometheus.text(tables, facts, _COUNTS.validate_json(ended))
     return Response(text, content_type="text/plain; version=0.0.4; charset=utf-8")
 
 
