@@ -21,7 +21,7 @@ from requests.exceptions import RequestException
 
 from shared.adapters.bigquery_errors import job_error, request_error, stream_error
 from shared.adapters.bigquery_schema import column_of, query_parameter
-from shared.domain.errors import InvalidRegistration, ResultLost, RetryLater, StillRunning
+from shared.domain.errors import InvalidRegistration, PermanentError, ResultLost, RetryLater, StillRunning
 from shared.ports import JobResult, QueryJob, ReadSession, Row, SourceTable
 
 _CALL_TIMEOUT_SECONDS = 30.0
@@ -71,9 +71,11 @@ class BigQuerySource:
                 table = self._client.get_table(_reference(reference), retry=_CALL_RETRY, timeout=_CALL_TIMEOUT_SECONDS)
         except api.NotFound as error:
             raise InvalidRegistration(f"source {reference} does not exist in BigQuery: correct `source`") from error
-        except api.Forbidden as error:
+        except api.BadRequest as error:
+            raise InvalidRegistration(f"BigQuery refuses source {reference}: {error.message}") from error
+        except PermanentError as error:
             raise InvalidRegistration(
-                f"source {reference} may not be read: grant roles/bigquery.dataViewer on its dataset"
+                f"source {reference} may not be read: grant roles/bigquery.dataViewer on its dataset ({error})"
             ) from error
         return SourceTable(
             reference=reference,
@@ -90,7 +92,7 @@ class BigQuerySource:
             raise StillRunning(f"BigQuery job {job.job_id} still runs") from error
         except api.GoogleAPICallError as error:
             raise job_error(error, query_job.error_result, job.job_id) from error
-        except (RequestException, GoogleAuthError) as error:
+        except (api.RetryError, RequestException, GoogleAuthError) as error:
             raise RetryLater(f"BigQuery is out of reach: {error!r}", reason="bigquery_unavailable") from error
         result = query_job.destination
         return JobResult(
@@ -125,6 +127,7 @@ class BigQuerySource:
                 parent=f"projects/{self._project}",
                 read_session=wanted,
                 max_stream_count=max_streams,
+                retry=_STREAM_RETRY,
                 timeout=_CALL_TIMEOUT_SECONDS,
             )
         return ReadSession(name=session.name, streams=tuple(stream.name for stream in session.streams))

@@ -15,7 +15,7 @@ from shared.adapters.postgres import connection_arguments
 from shared.ports import Row
 from tests.e2e.system import System
 
-_ROWS = 4_000
+_ROWS = 2_400
 _FIRST_DAY = "2025-06-02T06:00:00Z"
 _SECOND_DAY = "2025-06-03T06:00:00Z"
 _SEED = 20_250_602
