@@ -22,6 +22,12 @@ if [ -x $stand_in ]; then
     eval "$($stand_in 2>/dev/null)"
 fi
 
+if command -v checkov >/dev/null; then
+    checkov --config-file infra/terraform/.checkov.yaml
+else
+    echo "terraform: SKIPPED checkov: it is not installed (pipx install checkov)"
+fi
+
 run() { terraform -chdir="$copy" "$@"; }
 
 if ! run init -input=false -no-color >"$copy/init.txt" 2>&1; then

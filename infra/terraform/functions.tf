@@ -109,6 +109,8 @@ locals {
 }
 
 resource "google_storage_bucket" "sources" {
+  #checkov:skip=CKV_GCP_62:sources are written by deployments alone, which the audit log of the project shows
+
   name                        = "${var.project_id}-refresh-sources"
   location                    = var.region
   uniform_bucket_level_access = true
@@ -131,6 +133,8 @@ resource "google_storage_bucket" "sources" {
 }
 
 resource "google_artifact_registry_repository" "functions" {
+  #checkov:skip=CKV_GCP_84:images hold code and no data; Google's own keys encrypt them
+
   repository_id = "refresh-functions"
   location      = var.region
   format        = "DOCKER"

@@ -163,7 +163,7 @@ variable "database" {
     existing_instance    = optional(string)
     url_secret           = optional(string)
     name                 = optional(string, "refresh")
-    version              = optional(string, "POSTGRES_17")
+    version              = optional(string, "POSTGRES_18")
     edition              = optional(string, "ENTERPRISE")
     tier                 = optional(string, "db-custom-1-3840")
     availability         = optional(string, "ZONAL")
