@@ -41,6 +41,7 @@ class Sweeper:
             self._try(failed, f"plan {run_id}", partial(plan_requested, self.store, self.source, run_id))
         for run_id in self._runs("running_runs"):
             self._try(failed, f"advance {run_id}", partial(advance_run, self.store, run_id))
+        self._try(failed, "tell what is stale", self._tell_stale)
         self._try(failed, "publish", self._publish_owed)
         self._try(failed, "webhooks", partial(call_notifier_if_due, self.store, self.bus))
         self._try(failed, "cleanup", self._clean_up)
@@ -66,6 +67,12 @@ class Sweeper:
             rows = session.run(statement("hand_on_tasks"), topics=json.dumps(HANDLER_TOPICS))
         for row in rows:
             _log.info("task_handed_on", run=str(row["run_id"]), table=row["table"])
+
+    def _tell_stale(self) -> None:
+        with self.store.transaction() as session:
+            owed = session.run(statement("owe_stale_events"))[0]["owed"]
+        if owed:
+            _log.warning("data_stale", periods=owed)
 
     def _runs(self, name: str) -> list[RunId]:
         with self.store.transaction() as session:
