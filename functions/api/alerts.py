@@ -52,7 +52,12 @@ def summary(counts: Statistics, found: Sequence[Alert]) -> str:
     said = f"{counts.fresh} of {counts.live} tables are fresh"
     troubles = [
         f"{number} {word}"
-        for number, word in ((counts.stale, "stale"), (counts.failed, "failed"), (counts.held, "held"))
+        for number, word in (
+            (counts.stale, "stale"),
+            (counts.failed, "failed"),
+            (counts.held, "held"),
+            (sum(alert.kind == "never_refreshed" for alert in found), "never refreshed"),
+        )
         if number
     ]
     if troubles:
@@ -96,14 +101,11 @@ def _of_table(table: TableStatus) -> Iterator[Alert]:
         )
     if table.is_stale:
         yield _stale(table)
-    elif table.data_as_of is None and table.last_status is None and table.progress is None:
-        yield _about(
-            table,
-            "never_refreshed",
-            "warning",
-            "It has never been refreshed.",
-            "Wait for the daily trigger, or POST /api/refresh/trigger.",
-        )
+    elif table.data_as_of is None and table.last_status is None:
+        what_to_do = "Wait for the daily trigger, or POST /api/refresh/trigger."
+        if table.progress:
+            what_to_do = "Its first refresh is under way."
+        yield _about(table, "never_refreshed", "warning", "It has never been refreshed.", what_to_do)
 
 
 def _stale(table: TableStatus) -> Alert:

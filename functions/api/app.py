@@ -7,8 +7,8 @@ from importlib import import_module
 from typing import Any
 
 from flask import Flask, Response
-from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.wrappers import Response as WerkzeugResponse
+from werkzeug.wsgi import get_content_length
 
 from functions.api.access import Bucket, guard
 from functions.api.problems import handle_problems
@@ -61,11 +61,17 @@ def answer(app: Flask, environ: dict[str, Any]) -> Response:
     """The application's answer to a request that another application took in."""
     inner = WerkzeugResponse.from_app(app.wsgi_app, environ)
     response = Response(inner.response, status=inner.status, headers=inner.headers)
-    if response.status_code == RequestEntityTooLarge.code:
+    if _may_be_large(environ):
         # The framework reads the rest of a request's body into memory, unless the answer is a stream.
         response.response = _streamed(response.get_data())
         response.headers["Connection"] = "close"
     return response
+
+
+def _may_be_large(environ: dict[str, Any]) -> bool:
+    """Whether the body is larger than any call's, or does not say how large it is."""
+    length = get_content_length(environ)
+    return "HTTP_TRANSFER_ENCODING" in environ if length is None else length > MAX_BODY_BYTES
 
 
 def _streamed(body: bytes) -> Iterator[bytes]:

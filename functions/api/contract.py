@@ -18,6 +18,7 @@ from spectree import Response as Responses
 from spectree import SecurityScheme, SpecTree
 from spectree.models import SecureType, SecuritySchemeData
 from spectree.plugins.flask_plugin import FlaskPlugin
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from functions.api.problems import MEDIA_TYPE, Refused
 from functions.api.schemas.problem import FieldProblem, Problem
@@ -208,4 +209,7 @@ def _body() -> bytes:
             "unsupported_media_type",
             "Send JSON, with Content-Type: application/json.",
         )
-    return request.get_data()
+    body = request.get_data()
+    if request.content_length is None and len(body) >= (request.max_content_length or len(body) + 1):
+        raise RequestEntityTooLarge  # of a body in chunks, no more than the limit was read
+    return body

@@ -100,3 +100,15 @@ def test_a_body_that_is_too_large_is_not_read_to_its_end(api: Api) -> None:
     environ["CONTENT_LENGTH"] = str(application.MAX_BODY_BYTES + 1)
     response = application.answer(api.app, environ)
     assert (response.status_code, response.is_streamed) == (413, True)
+
+
+@pytest.mark.parametrize("token", [OPERATOR, "wrong"])
+def test_a_body_in_chunks_is_read_no_further_than_the_limit(api: Api, token: str) -> None:
+    headers = [("Authorization", f"Bearer {token}"), ("Content-Type", "application/json")]
+    body = io.BytesIO(b" " * (4 * application.MAX_BODY_BYTES))
+    builder = EnvironBuilder(path="/api/refresh/trigger", method="POST", headers=headers, input_stream=body)
+    environ = builder.get_environ() | {"HTTP_TRANSFER_ENCODING": "chunked", "wsgi.input_terminated": True}
+    del environ["CONTENT_LENGTH"]
+    response = application.answer(api.app, environ)
+    assert (response.status_code, response.is_streamed) == (413 if token == OPERATOR else 401, True)
+    assert body.tell() <= application.MAX_BODY_BYTES

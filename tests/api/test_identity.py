@@ -10,12 +10,16 @@ from uuid import uuid4
 
 import pytest
 from flask import Flask
+from werkzeug.test import EnvironBuilder
+from werkzeug.wrappers import Request
 
 from functions.api.access import Bucket
 from functions.api.app import create_app
+from functions.orchestrator.main import orchestrator
 from shared import wiring
 from shared.adapters.identity import IAP_HEADER, GoogleTokens, IapAssertions, Keys, PushTokens, Roles
-from shared.domain.errors import RetryLater
+from shared.config import read_settings
+from shared.domain.errors import ConfigurationError, RetryLater
 from shared.domain.identity import NotIdentified, NotPermitted, Role
 from tests.api.conftest import OPERATOR, VIEWER, Api
 from tests.support.tokens import AUDIENCE, IAP_AUDIENCE, KeyServer, Signer
@@ -161,6 +165,38 @@ def test_pushes_are_taken_from_one_account_alone(server: KeyServer, signer: Sign
     for token in wrong_tokens(signer).values():
         with pytest.raises(NotIdentified):
             push.check(bearer(token))
+
+
+def test_functions_that_are_pushed_to_refuse_everybody_else(
+    api: Api, server: KeyServer, signer: Signer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def push(**headers: str) -> tuple[str, int]:
+        request = Request(EnvironBuilder(method="POST", headers=list(headers.items()), data=b"{}").get_environ())
+        return orchestrator(request)  # type: ignore[arg-type]
+
+    assert push()[1] == 400
+    tokens = PushTokens(audience=AUDIENCE, service_account="push@example.com", keys=Keys(server))
+    monkeypatch.setattr(wiring, "push_tokens", lambda: tokens)
+    assert push()[1] == 401
+    assert push(Authorization=f"Bearer {signer.token(age=7200)}")[1] == 401
+    assert push(Authorization=f"Bearer {signer.token()}")[1] == 403
+    assert push(Authorization=f"Bearer {signer.token('push@example.com')}")[1] == 400
+    server.down = True
+    tokens = PushTokens(audience=AUDIENCE, service_account="push@example.com", keys=Keys(server))
+    assert push(Authorization=f"Bearer {signer.token('push@example.com')}")[1] == 503
+
+
+def test_push_settings_come_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://u@127.0.0.1:1/d")
+    monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "p")
+    monkeypatch.setenv("PUSH_AUDIENCE", AUDIENCE)
+    with pytest.raises(ConfigurationError, match="PUSH_SERVICE_ACCOUNT"):
+        read_settings()
+    monkeypatch.setenv("PUSH_SERVICE_ACCOUNT", "push@example.com")
+    assert read_settings().push_audience == AUDIENCE
+    monkeypatch.setenv("API_OPERATORS", "ann@example.com, nobody")
+    with pytest.raises(ConfigurationError, match="API_OPERATORS"):
+        read_settings()
 
 
 def test_every_wrong_token_on_every_route(
