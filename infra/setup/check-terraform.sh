@@ -20,6 +20,11 @@ printf 'terraform {\n  backend "local" {}\n}\n' >"$copy/backend_override.tf"
 
 if [ -x $stand_in ]; then
     eval "$($stand_in 2>/dev/null)"
+    # A copy: setting the stand-in up elsewhere meanwhile would change the provider under our feet.
+    mirror=$(sed -n 's/.*path = "\(.*\)"/\1/p' "$TF_CLI_CONFIG_FILE")
+    cp -r "$mirror" "$copy/mirror"
+    sed "s|$mirror|$copy/mirror|" "$TF_CLI_CONFIG_FILE" >"$copy/terraformrc"
+    export TF_CLI_CONFIG_FILE=$copy/terraformrc
 fi
 
 if command -v checkov >/dev/null; then

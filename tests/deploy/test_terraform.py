@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -54,7 +55,7 @@ class Planner:
         (folder / "backend_override.tf").write_text('terraform {\n  backend "local" {}\n}\n')
         told = subprocess.run([str(_STAND_IN)], capture_output=True, text=True, check=True, timeout=200).stdout
         name, _, value = told.strip().removeprefix("export ").partition("=")
-        self._environment[name] = shlex.split(value)[0]
+        self._environment[name] = str(_own_mirror(Path(shlex.split(value)[0]), folder.parent))
         self._run("init", "-input=false")
 
     def plan(self, environment: str, **variables: object) -> Plan:
@@ -79,6 +80,16 @@ class Planner:
         if arguments[0] == "show":
             command.remove("-no-color")
         return subprocess.run(command, env=self._environment, capture_output=True, text=True, check=check, timeout=200)
+
+
+def _own_mirror(settings: Path, folder: Path) -> Path:
+    """A copy of the provider that setting the stand-in up again, by whomever, does not change."""
+    text = settings.read_text()
+    (mirror,) = re.findall(r'path = "(.*)"', text)
+    shutil.copytree(mirror, folder / "mirror")
+    own = folder / "terraformrc"
+    own.write_text(text.replace(mirror, str(folder / "mirror")))
+    return own
 
 
 @pytest.fixture(scope="module")
