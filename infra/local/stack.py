@@ -194,7 +194,11 @@ class Stack:
         """Remove the temporary folder; after a failed start keep the logs, which its message names."""
         if self._failed and self.logs.is_relative_to(self._temporary):
             for entry in self.data_dir.iterdir():
-                if entry != self.logs:
+                if entry == self.logs:
+                    continue
+                if entry.is_dir():
                     shutil.rmtree(entry)
+                else:
+                    entry.unlink()
         else:
             shutil.rmtree(self._temporary)
