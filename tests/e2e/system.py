@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import Any, cast
 from uuid import UUID
 
+import psutil
 import pytest
 from google.cloud import bigquery
 
@@ -116,9 +117,12 @@ class System:
         def kill() -> None:
             while len(hit) < _MOST_KILLS and not over.wait(_BETWEEN_KILLS_SECONDS):
                 name = chance.choice(WORKERS)
+                serving = int(self.stack.env[f"FUNCTION_PID_{name}"])
                 try:
-                    os.kill(int(self.stack.env[f"FUNCTION_PID_{name}"]), signal.SIGKILL)
-                except ProcessLookupError:
+                    if not _is_function(serving):
+                        continue
+                    os.kill(serving, signal.SIGKILL)
+                except (ProcessLookupError, psutil.NoSuchProcess):
                     continue
                 hit.append(name)
 
@@ -143,6 +147,11 @@ def running_system(bus: Kind) -> Iterator[System]:
                 yield system
             finally:
                 system.store.close()
+
+
+def _is_function(pid: int) -> bool:
+    """Whether the id is still that of a function's process, and has not been given to another program."""
+    return any("functions-framework" in word for word in psutil.Process(pid).cmdline())
 
 
 def dataset_id(name: str) -> str:
