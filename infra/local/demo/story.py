@@ -67,7 +67,7 @@ def _day(
     stack.scheduler.publish({"version": 1, "kind": "daily", "scheduled_for": moment})
     run = watch(console, control, f"schedule:daily:{moment}")
     console.print(summary_table(control, run))
-    good = run.status in ("success", "warning") if changes is None else run.status == "success"
+    good = run.status in ("success", "warning")
     if not good:
         console.print(f"The run ended as {run.status}: {'; '.join(control.failures(run.run_id)) or 'no reason given'}")
     comparisons = verify_sample(client, storage, control.connection, project=PROJECT, snapshot_at=run.snapshot_at)
