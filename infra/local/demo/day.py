@@ -14,7 +14,7 @@ from infra.local.demo.control_plane import ControlPlane, Run, Task
 from infra.local.sample.load import Change
 
 _POLL_SECONDS = 0.2
-_PATIENCE_SECONDS = 600
+_PATIENCE_SECONDS = 1500
 _COUNTS = ("read", "inserted", "updated", "deleted", "unchanged")
 
 
