@@ -7,16 +7,19 @@ counted AS (
     TRIM(REGEXP_REPLACE(NORMALIZE_AND_CASEFOLD(search_query, NFKC), r'[\s\v\x{85}\pZ]+', ' ')) AS search_query_key,
     COUNT(*) OVER (
       PARTITION BY client_id, marketplace_id, report_period, start_date, asin, search_query
-    ) AS deliveries,
-    COUNT(*) OVER (
-      PARTITION BY client_id, marketplace_id, report_period, start_date, asin, search_query, ingested_at, batch_id
-    ) AS same_delivery
+    ) AS deliveries
   FROM source
 ),
 
 -- The same order as in search_queries/latest.sql, so that both take the same row.
 latest AS (
-  SELECT *
+  SELECT
+    *,
+    -- Up to the first row and those that came with it.
+    COUNT(*) OVER (
+      PARTITION BY client_id, marketplace_id, report_period, start_date, asin, search_query
+      ORDER BY ingested_at DESC, batch_id DESC
+    ) AS same_delivery
   FROM counted
   WHERE TRUE
   QUALIFY ROW_NUMBER() OVER (

@@ -8,10 +8,7 @@ keyed AS (
     TRIM(REGEXP_REPLACE(NORMALIZE_AND_CASEFOLD(search_query, NFKC), r'[\s\v\x{85}\pZ]+', ' ')) AS search_query_key,
     COUNT(*) OVER (
       PARTITION BY client_id, marketplace_id, report_period, start_date, asin, search_query
-    ) AS deliveries,
-    COUNT(*) OVER (
-      PARTITION BY client_id, marketplace_id, report_period, start_date, asin, search_query, ingested_at, batch_id
-    ) AS same_delivery
+    ) AS deliveries
   FROM source
 ),
 
@@ -43,7 +40,13 @@ told_apart AS (
 ),
 
 latest AS (
-  SELECT *
+  SELECT
+    *,
+    -- Up to the first row and those that came with it.
+    COUNT(*) OVER (
+      PARTITION BY client_id, marketplace_id, report_period, start_date, asin, search_query
+      ORDER BY ingested_at DESC, batch_id DESC
+    ) AS same_delivery
   FROM told_apart
   WHERE TRUE
   QUALIFY ROW_NUMBER() OVER (
