@@ -1,4 +1,4 @@
-"""`python -m infra.local up` and `python -m infra.local demo`."""
+"""`python -m infra.local up`, `demo`, `report` and `dictionary`."""
 
 import logging
 import sys
@@ -37,6 +37,22 @@ def demo(context: typer.Context) -> None:
     from infra.local.demo import main as run
 
     sys.exit(run(context.args))
+
+
+@app.command(add_help_option=False, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def report(context: typer.Context) -> None:
+    """Write the brand dashboard of a warehouse as one HTML file."""
+    from infra.local.report import main as run
+
+    sys.exit(run(context.args))
+
+
+@app.command()
+def dictionary() -> None:
+    """Write docs/data-dictionary.md anew from the migrations."""
+    from infra.local.dictionary import write
+
+    print(f"wrote {write().name}")
 
 
 def main() -> None:

@@ -869,6 +869,12 @@ CREATE VIEW sqp.brand_dashboard_timeseries (
 ) AS
      SELECT client_id, marketplace_id, report_period, period_start, period_end, brand, n_queries, asin_impression_count, asin_click_count, asin_cart_add_count, asin_purchase_count, search_query_volume, total_query_impression_count, total_click_count, total_cart_add_count, total_purchase_count, impression_share, click_share, cart_add_share, purchase_share, click_through_rate, cart_add_rate, purchase_rate, cart_to_purchase_rate, market_click_through_rate, market_cart_add_rate, market_purchase_rate, market_cart_to_purchase_rate FROM brand_period_summary;
 
+CREATE VIEW sqp.brand_import (
+    client_id text,
+    brand text
+) AS
+     SELECT client_id, brand FROM brands;
+
 CREATE VIEW sqp.brand_of_asin (
     client_id text,
     marketplace_id text,
@@ -2492,6 +2498,10 @@ CREATE FUNCTION sqp.add_brand(client text, brand text)
 #variable_conflict use_column
 BEGIN
     PERFORM sqp.require('client', $1), sqp.require('brand', $2);
+    IF btrim($2) = 'unmapped' THEN
+        RAISE EXCEPTION 'no brand can be called unmapped' USING ERRCODE = 'invalid_parameter_value',
+            HINT = 'That name stands for ASINs without a brand: leave them out.';
+    END IF;
     INSERT INTO sqp.brands (client_id, brand) VALUES ($1, btrim($2)) ON CONFLICT (client_id, brand) DO NOTHING;
     RETURN sqp.brand_id_of($1, btrim($2));
 END $$;
@@ -2506,6 +2516,17 @@ BEGIN
     PERFORM sqp.require('client', $1), sqp.require('term', sqp.query_key($3));
     INSERT INTO sqp.brand_terms (client_id, brand_id, term) VALUES ($1, sqp.brand_id_of($1, $2), sqp.query_key($3))
     ON CONFLICT DO NOTHING;
+END $$;
+
+CREATE FUNCTION sqp.begin_import()
+    RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path=pg_catalog, pg_temp SET client_min_messages=warning
+    AS $$
+BEGIN
+    CREATE TEMPORARY TABLE IF NOT EXISTS sqp_import_lines (subject text PRIMARY KEY, said text NOT NULL) ON COMMIT DROP;
+    TRUNCATE pg_temp.sqp_import_lines;
+    RETURN NULL;
 END $$;
 
 CREATE FUNCTION sqp.brand_id_of(client text, brand text)
@@ -2660,6 +2681,9 @@ BEGIN
         DELETE FROM sqp.query_class
         WHERE client_id = $1 AND marketplace_id = $2 AND search_query_key = sqp.query_key($3);
         RETURN;
+    ELSIF $4 NOT IN ('branded', 'generic', 'competitor') THEN
+        RAISE EXCEPTION 'class is %', $4 USING ERRCODE = 'invalid_parameter_value',
+            HINT = 'Use branded, generic or competitor.';
     END IF;
     INSERT INTO sqp.query_class AS entry (client_id, marketplace_id, search_query_key, class)
     VALUES ($1, $2, sqp.query_key($3), $4)
@@ -2985,16 +3009,24 @@ CREATE FUNCTION sqp.import_mapping()
     SET search_path=pg_catalog, pg_temp
     AS $$
 BEGIN
+    NEW.client_id := btrim(NEW.client_id);
     CASE TG_TABLE_NAME
+        WHEN 'brand_import' THEN
+            PERFORM sqp.add_brand(NEW.client_id, NEW.brand);
         WHEN 'asin_brand_import' THEN
             PERFORM sqp.add_brand(NEW.client_id, NEW.brand);
-            PERFORM sqp.map_asin(NEW.client_id, NEW.marketplace_id, NEW.asin, btrim(NEW.brand));
+            PERFORM sqp.map_asin(NEW.client_id, btrim(NEW.marketplace_id), NEW.asin, btrim(NEW.brand));
+            PERFORM sqp.note_import(
+                format('%s of %s, %s', btrim(NEW.asin), NEW.client_id, btrim(NEW.marketplace_id)), btrim(NEW.brand));
         WHEN 'brand_term_import' THEN
             PERFORM sqp.add_brand(NEW.client_id, NEW.brand);
             PERFORM sqp.add_brand_term(NEW.client_id, btrim(NEW.brand), NEW.term);
         WHEN 'query_class_import' THEN
             PERFORM sqp.require('class', NEW.class);
-            PERFORM sqp.classify_query(NEW.client_id, NEW.marketplace_id, NEW.search_query, NEW.class);
+            PERFORM sqp.classify_query(NEW.client_id, btrim(NEW.marketplace_id), NEW.search_query, btrim(NEW.class));
+            PERFORM sqp.note_import(
+                format('%s of %s, %s', sqp.query_key(NEW.search_query), NEW.client_id, btrim(NEW.marketplace_id)),
+                btrim(NEW.class));
     END CASE;
     RETURN NEW;
 END $$;
@@ -3188,6 +3220,13 @@ CREATE FUNCTION sqp.map_asin(client text, marketplace text, asin text, brand tex
 #variable_conflict use_column
 BEGIN
     PERFORM sqp.require('client', $1), sqp.require('marketplace', $2), sqp.require('asin', $3), sqp.require('brand', $4);
+    IF btrim($3) !~ '^\S{1,10}$' THEN
+        RAISE EXCEPTION '% is no ASIN', $3 USING ERRCODE = 'invalid_parameter_value',
+            HINT = 'An ASIN has at most 10 characters and no blanks.';
+    ELSIF $5 IS NULL OR $5 NOT IN ('manual', 'automatic') THEN
+        RAISE EXCEPTION 'origin is %', coalesce($5, 'NULL') USING ERRCODE = 'invalid_parameter_value',
+            HINT = 'Use manual or automatic.';
+    END IF;
     INSERT INTO sqp.asin_brand_map AS map (client_id, marketplace_id, asin, origin, brand_id)
     VALUES ($1, $2, btrim($3), $5, sqp.brand_id_of($1, $4))
     ON CONFLICT (client_id, marketplace_id, asin, origin) DO UPDATE SET brand_id = EXCLUDED.brand_id
@@ -3297,6 +3336,23 @@ BEGIN
             WHERE client_id = $1 AND marketplace_id = $2 AND report_period = $3 AND period_start = $4)
     ORDER BY coalesce(now.asin_impression_count, before.asin_impression_count) DESC NULLS LAST, search_query_key
     LIMIT $6;
+END $$;
+
+CREATE FUNCTION sqp.note_import(subject text, said text)
+    RETURNS void
+    LANGUAGE plpgsql
+    SET search_path=pg_catalog, pg_temp
+    AS $$
+#variable_conflict use_column
+DECLARE
+    before text;
+BEGIN
+    INSERT INTO pg_temp.sqp_import_lines (subject, said) VALUES ($1, $2) ON CONFLICT DO NOTHING;
+    SELECT line.said INTO before FROM pg_temp.sqp_import_lines AS line WHERE line.subject = $1;
+    IF before <> $2 THEN
+        RAISE EXCEPTION '% stands twice, as % and as %', $1, before, $2 USING ERRCODE = 'invalid_parameter_value',
+            HINT = 'Take one of the lines out.';
+    END IF;
 END $$;
 
 CREATE FUNCTION sqp.owe_stale_events(as_of timestamp with time zone)
@@ -3699,6 +3755,7 @@ CREATE TRIGGER forget_days_inserted AFTER INSERT ON refresh.refresh_task REFEREN
 CREATE TRIGGER forget_days_updated AFTER UPDATE ON refresh.refresh_task REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION refresh.forget_days();
 CREATE TRIGGER guard_task_move BEFORE UPDATE ON refresh.refresh_task FOR EACH ROW EXECUTE FUNCTION refresh.guard_task_move();
 CREATE TRIGGER audit_webhook AFTER INSERT OR DELETE OR UPDATE ON refresh.webhook_endpoint FOR EACH ROW EXECUTE FUNCTION refresh.audit_webhook();
+CREATE TRIGGER begin_import BEFORE INSERT ON sqp.asin_brand_import FOR EACH STATEMENT EXECUTE FUNCTION sqp.begin_import();
 CREATE TRIGGER import_mapping INSTEAD OF INSERT ON sqp.asin_brand_import FOR EACH ROW EXECUTE FUNCTION sqp.import_mapping();
 CREATE TRIGGER raise_input_version AFTER INSERT OR DELETE ON sqp.asin_brand_map FOR EACH ROW EXECUTE FUNCTION refresh.raise_input_version();
 CREATE TRIGGER raise_input_version_on_truncate AFTER TRUNCATE ON sqp.asin_brand_map FOR EACH STATEMENT EXECUTE FUNCTION refresh.raise_input_version();
@@ -3706,6 +3763,7 @@ CREATE TRIGGER raise_input_version_on_update AFTER UPDATE ON sqp.asin_brand_map 
 CREATE TRIGGER forget_coverage AFTER TRUNCATE ON sqp.asin_performance_data FOR EACH STATEMENT EXECUTE FUNCTION sqp.forget_coverage();
 CREATE TRIGGER record_coverage_of_new AFTER INSERT ON sqp.asin_performance_data REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION sqp.record_coverage();
 CREATE TRIGGER record_coverage_of_old AFTER DELETE ON sqp.asin_performance_data REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION sqp.record_coverage();
+CREATE TRIGGER import_mapping INSTEAD OF INSERT ON sqp.brand_import FOR EACH ROW EXECUTE FUNCTION sqp.import_mapping();
 CREATE TRIGGER import_mapping INSTEAD OF INSERT ON sqp.brand_term_import FOR EACH ROW EXECUTE FUNCTION sqp.import_mapping();
 CREATE TRIGGER raise_input_version AFTER INSERT OR DELETE ON sqp.brand_terms FOR EACH ROW EXECUTE FUNCTION refresh.raise_input_version();
 CREATE TRIGGER raise_input_version_on_truncate AFTER TRUNCATE ON sqp.brand_terms FOR EACH STATEMENT EXECUTE FUNCTION refresh.raise_input_version();
@@ -3716,6 +3774,7 @@ CREATE TRIGGER raise_input_version_on_update AFTER UPDATE ON sqp.brands FOR EACH
 CREATE TRIGGER raise_input_version AFTER INSERT OR DELETE ON sqp.query_class FOR EACH ROW EXECUTE FUNCTION refresh.raise_input_version();
 CREATE TRIGGER raise_input_version_on_truncate AFTER TRUNCATE ON sqp.query_class FOR EACH STATEMENT EXECUTE FUNCTION refresh.raise_input_version();
 CREATE TRIGGER raise_input_version_on_update AFTER UPDATE ON sqp.query_class FOR EACH ROW WHEN ((old.* IS DISTINCT FROM new.*)) EXECUTE FUNCTION refresh.raise_input_version();
+CREATE TRIGGER begin_import BEFORE INSERT ON sqp.query_class_import FOR EACH STATEMENT EXECUTE FUNCTION sqp.begin_import();
 CREATE TRIGGER import_mapping INSTEAD OF INSERT ON sqp.query_class_import FOR EACH ROW EXECUTE FUNCTION sqp.import_mapping();
 
 CREATE EVENT TRIGGER refresh_register_commented ON ddl_command_end WHEN TAG IN ('COMMENT') EXECUTE FUNCTION refresh.register_commented();
@@ -3787,8 +3846,16 @@ COMMENT ON SCHEMA refresh_staging IS 'UNLOGGED staging tables, one a task; dropp
 COMMENT ON SCHEMA sqp IS 'Amazon Search Query Performance: own ASINs and their markets, by query and report period.';
 COMMENT ON FUNCTION sqp.add_brand(pg_catalog.text,pg_catalog.text) IS 'Makes a brand of a client, unless there is one; returns its id.';
 COMMENT ON FUNCTION sqp.add_brand_term(pg_catalog.text,pg_catalog.text,pg_catalog.text) IS 'Makes queries with these words, in this order, branded ones.';
-COMMENT ON VIEW sqp.asin_brand_import IS 'COPY sqp.asin_brand_import FROM STDIN (FORMAT csv, HEADER true) takes client_id, marketplace_id, asin, brand: manual entries; brands that are new are made.';
+COMMENT ON VIEW sqp.asin_brand_import IS 'COPY sqp.asin_brand_import FROM STDIN (FORMAT csv, HEADER match) takes client_id, marketplace_id, asin, brand: manual entries; brands that are new are made.';
+COMMENT ON COLUMN sqp.asin_brand_import.asin IS 'Own (child) ASIN.';
+COMMENT ON COLUMN sqp.asin_brand_import.brand IS 'Brand of the own ASINs; unmapped where none is known.';
+COMMENT ON COLUMN sqp.asin_brand_import.client_id IS 'Whose report it is; the same ASIN may stand under several clients.';
+COMMENT ON COLUMN sqp.asin_brand_import.marketplace_id IS 'As delivered; currencies differ by marketplace.';
 COMMENT ON TABLE sqp.asin_brand_map IS 'The brand of an ASIN in a marketplace; a manual entry beats an automatic one.';
+COMMENT ON COLUMN sqp.asin_brand_map.asin IS 'Own (child) ASIN.';
+COMMENT ON COLUMN sqp.asin_brand_map.brand_id IS 'Number of the brand.';
+COMMENT ON COLUMN sqp.asin_brand_map.client_id IS 'Whose report it is; the same ASIN may stand under several clients.';
+COMMENT ON COLUMN sqp.asin_brand_map.marketplace_id IS 'As delivered; currencies differ by marketplace.';
 COMMENT ON COLUMN sqp.asin_brand_map.origin IS 'manual: by a person, beats automatic: found by sqp.map_asins_by_title.';
 COMMENT ON TABLE sqp.asin_performance_data IS 'An own ASIN in a report period: its counts summed over all queries that were reported (about 100 at most: a floor).';
 COMMENT ON COLUMN sqp.asin_performance_data.asin IS 'Own (child) ASIN.';
@@ -3806,19 +3873,285 @@ COMMENT ON COLUMN sqp.asin_performance_data.period_start IS 'First day of the pe
 COMMENT ON COLUMN sqp.asin_performance_data.report_period IS 'WEEK (Sunday to Saturday), MONTH or QUARTER; never mixed in one sum.';
 COMMENT ON COLUMN sqp.asin_performance_data.title IS 'Product name; NULL where the source has none.';
 COMMENT ON MATERIALIZED VIEW sqp.asin_period_summary IS 'ASIN × period. The market of an ASIN is that of the queries on which it stands, each once: never sum market figures over ASINs.';
+COMMENT ON COLUMN sqp.asin_period_summary.asin IS 'Own (child) ASIN.';
+COMMENT ON COLUMN sqp.asin_period_summary.asin_cart_add_count IS 'Cart adds, own ASIN.';
+COMMENT ON COLUMN sqp.asin_period_summary.asin_click_count IS 'Clicks, own ASIN.';
+COMMENT ON COLUMN sqp.asin_period_summary.asin_impression_count IS 'Impressions of the own ASIN.';
+COMMENT ON COLUMN sqp.asin_period_summary.asin_purchase_count IS 'Purchases, own ASIN.';
+COMMENT ON COLUMN sqp.asin_period_summary.brand IS 'Brand of the own ASINs; unmapped where none is known.';
+COMMENT ON COLUMN sqp.asin_period_summary.cart_add_rate IS 'Own cart adds ÷ own clicks; a fraction.';
+COMMENT ON COLUMN sqp.asin_period_summary.cart_add_share IS 'Own cart adds ÷ market cart adds; a fraction, NULL where the market had none.';
+COMMENT ON COLUMN sqp.asin_period_summary.cart_to_purchase_rate IS 'Own purchases ÷ own cart adds; a fraction.';
+COMMENT ON COLUMN sqp.asin_period_summary.click_share IS 'Own clicks ÷ market clicks; a fraction, NULL where the market had none.';
+COMMENT ON COLUMN sqp.asin_period_summary.click_through_rate IS 'Own clicks ÷ own impressions; a fraction.';
+COMMENT ON COLUMN sqp.asin_period_summary.client_id IS 'Whose report it is; the same ASIN may stand under several clients.';
+COMMENT ON COLUMN sqp.asin_period_summary.impression_share IS 'Own impressions ÷ market impressions; a fraction, NULL where the market had none.';
+COMMENT ON COLUMN sqp.asin_period_summary.market_cart_add_rate IS 'Market cart adds ÷ market clicks; a fraction.';
+COMMENT ON COLUMN sqp.asin_period_summary.market_cart_to_purchase_rate IS 'Market purchases ÷ market cart adds; a fraction.';
+COMMENT ON COLUMN sqp.asin_period_summary.market_click_through_rate IS 'Market clicks ÷ market impressions; a fraction.';
+COMMENT ON COLUMN sqp.asin_period_summary.market_purchase_rate IS 'Market purchases ÷ market clicks; a fraction.';
+COMMENT ON COLUMN sqp.asin_period_summary.marketplace_id IS 'As delivered; currencies differ by marketplace.';
+COMMENT ON COLUMN sqp.asin_period_summary.n_queries IS 'Distinct query keys.';
+COMMENT ON COLUMN sqp.asin_period_summary.parent_asin IS 'NULL where none was delivered.';
+COMMENT ON COLUMN sqp.asin_period_summary.period_end IS 'Last day of the period.';
+COMMENT ON COLUMN sqp.asin_period_summary.period_start IS 'First day of the period.';
+COMMENT ON COLUMN sqp.asin_period_summary.purchase_rate IS 'Own purchases ÷ own clicks; a fraction.';
+COMMENT ON COLUMN sqp.asin_period_summary.purchase_share IS 'Own purchases ÷ market purchases; a fraction, NULL where the market had none.';
+COMMENT ON COLUMN sqp.asin_period_summary.report_period IS 'WEEK (Sunday to Saturday), MONTH or QUARTER; never mixed in one sum.';
+COMMENT ON COLUMN sqp.asin_period_summary.search_query_volume IS 'How often the query was searched, by everybody.';
+COMMENT ON COLUMN sqp.asin_period_summary.title IS 'Product name; NULL where the source has none.';
+COMMENT ON COLUMN sqp.asin_period_summary.total_cart_add_count IS 'Cart adds, whole market.';
+COMMENT ON COLUMN sqp.asin_period_summary.total_click_count IS 'Clicks, whole market.';
+COMMENT ON COLUMN sqp.asin_period_summary.total_purchase_count IS 'Purchases, whole market.';
+COMMENT ON COLUMN sqp.asin_period_summary.total_query_impression_count IS 'Impressions, all ASINs of the market.';
 COMMENT ON VIEW sqp.brand_dashboard_freshness IS 'sqp.freshness as of now.';
+COMMENT ON COLUMN sqp.brand_dashboard_freshness.client_id IS 'Whose report it is; the same ASIN may stand under several clients.';
+COMMENT ON COLUMN sqp.brand_dashboard_freshness.data_age_days IS 'Days since the newest published period ended, UTC.';
+COMMENT ON COLUMN sqp.brand_dashboard_freshness.data_status IS 'fresh, late or stale.';
+COMMENT ON COLUMN sqp.brand_dashboard_freshness.job_last_status IS 'Status of its last task.';
+COMMENT ON COLUMN sqp.brand_dashboard_freshness.job_last_success_at IS 'When the table was last refreshed, with or without new data.';
+COMMENT ON COLUMN sqp.brand_dashboard_freshness.job_status IS 'current, failing, overdue or never.';
+COMMENT ON COLUMN sqp.brand_dashboard_freshness.last_period_end IS 'Last day of the newest published period.';
+COMMENT ON COLUMN sqp.brand_dashboard_freshness.last_period_start IS 'First day of the newest published period.';
+COMMENT ON COLUMN sqp.brand_dashboard_freshness.marketplace_id IS 'As delivered; currencies differ by marketplace.';
+COMMENT ON COLUMN sqp.brand_dashboard_freshness.missing_periods IS 'First days of those periods.';
+COMMENT ON COLUMN sqp.brand_dashboard_freshness.n_missing_periods IS 'Periods that were expected and are not there.';
+COMMENT ON COLUMN sqp.brand_dashboard_freshness.next_expected_on IS 'Day on which the report of that period is expected.';
+COMMENT ON COLUMN sqp.brand_dashboard_freshness.next_period_end IS 'Last day of the period after it.';
+COMMENT ON COLUMN sqp.brand_dashboard_freshness.report_period IS 'WEEK (Sunday to Saturday), MONTH or QUARTER; never mixed in one sum.';
+COMMENT ON COLUMN sqp.brand_dashboard_freshness.summaries_refreshed_at IS 'When the summary that was refreshed longest ago was.';
 COMMENT ON VIEW sqp.brand_dashboard_kpis IS 'Brand × period with its change against the period before and the year before. _change is now ÷ then − 1, NULL where then was 0 or not reported; _gap_pp is the share now − the share then, in percentage points. A year before a week is 364 days.';
+COMMENT ON COLUMN sqp.brand_dashboard_kpis.asin_cart_add_count IS 'Cart adds, own ASIN.';
+COMMENT ON COLUMN sqp.brand_dashboard_kpis.asin_cart_add_count_change IS 'Now ÷ the period before − 1; NULL without that period, or where it had 0.';
+COMMENT ON COLUMN sqp.brand_dashboard_kpis.asin_cart_add_count_year_change IS 'Now ÷ a year before − 1; NULL without that period, or where it had 0.';
+COMMENT ON COLUMN sqp.brand_dashboard_kpis.asin_click_count IS 'Clicks, own ASIN.';
+COMMENT ON COLUMN sqp.brand_dashboard_kpis.asin_click_count_change IS 'Now ÷ the period before − 1; NULL without that period, or where it had 0.';
+COMMENT ON COLUMN sqp.brand_dashboard_kpis.asin_click_count_year_change IS 'Now ÷ a year before − 1; NULL without that period, or where it had 0.';
+COMMENT ON COLUMN sqp.brand_dashboard_kpis.asin_impression_count IS 'Impressions of the own ASIN.';
+COMMENT ON COLUMN sqp.brand_dashboard_kpis.asin_impression_count_change IS 'Now ÷ the period before − 1; NULL without that period, or where it had 0.';
+COMMENT ON COLUMN sqp.brand_dashboard_kpis.asin_impression_count_year_change IS 'Now ÷ a year before − 1; NULL without that period, or where it had 0.';
+COMMENT ON COLUMN sqp.brand_dashboard_kpis.asin_purchase_count IS 'Purchases, own ASIN.';
+COMMENT ON COLUMN sqp.brand_dashboard_kpis.asin_purchase_count_change IS 'Now ÷ the period before − 1; NULL without that period, or where it had 0.';
+COMMENT ON COLUMN sqp.brand_dashboard_kpis.asin_purchase_count_year_change IS 'Now ÷ a year before − 1; NULL without that period, or where it had 0.';
+COMMENT ON COLUMN sqp.brand_dashboard_kpis.brand IS 'Brand of the own ASINs; unmapped where none is known.';
+COMMENT ON COLUMN sqp.brand_dashboard_kpis.cart_add_rate IS 'Own cart adds ÷ own clicks; a fraction.';
+COMMENT ON COLUMN sqp.brand_dashboard_kpis.cart_add_share IS 'Own cart adds ÷ market cart adds; a fraction, NULL where the market had none.';
+COMMENT ON COLUMN sqp.brand_dashboard_kpis.cart_add_share_gap_pp IS 'Share now − share of the period before, in percentage points; NULL without that period.';
+COMMENT ON COLUMN sqp.brand_dashboard_kpis.cart_add_share_year_gap_pp IS 'Share now − share a year before, in percentage points; NULL without that period.';
+COMMENT ON COLUMN sqp.brand_dashboard_kpis.cart_to_purchase_rate IS 'Own purchases ÷ own cart adds; a fraction.';
+COMMENT ON COLUMN sqp.brand_dashboard_kpis.click_share IS 'Own clicks ÷ market clicks; a fraction, NULL where the market had none.';
+COMMENT ON COLUMN sqp.brand_dashboard_kpis.click_share_gap_pp IS 'Share now − share of the period before, in percentage points; NULL without that period.';
+COMMENT ON COLUMN sqp.brand_dashboard_kpis.click_share_year_gap_pp IS 'Share now − share a year before, in percentage points; NULL without that period.';
+COMMENT ON COLUMN sqp.brand_dashboard_kpis.click_through_rate IS 'Own clicks ÷ own impressions; a fraction.';
+COMMENT ON COLUMN sqp.brand_dashboard_kpis.client_id IS 'Whose report it is; the same ASIN may stand under several clients.';
+COMMENT ON COLUMN sqp.brand_dashboard_kpis.impression_share IS 'Own impressions ÷ market impressions; a fraction, NULL where the market had none.';
+COMMENT ON COLUMN sqp.brand_dashboard_kpis.impression_share_gap_pp IS 'Share now − share of the period before, in percentage points; NULL without that period.';
+COMMENT ON COLUMN sqp.brand_dashboard_kpis.impression_share_year_gap_pp IS 'Share now − share a year before, in percentage points; NULL without that period.';
+COMMENT ON COLUMN sqp.brand_dashboard_kpis.is_latest IS 'Whether it is the newest period of the brand.';
+COMMENT ON COLUMN sqp.brand_dashboard_kpis.market_cart_add_rate IS 'Market cart adds ÷ market clicks; a fraction.';
+COMMENT ON COLUMN sqp.brand_dashboard_kpis.market_cart_to_purchase_rate IS 'Market purchases ÷ market cart adds; a fraction.';
+COMMENT ON COLUMN sqp.brand_dashboard_kpis.market_click_through_rate IS 'Market clicks ÷ market impressions; a fraction.';
+COMMENT ON COLUMN sqp.brand_dashboard_kpis.market_purchase_rate IS 'Market purchases ÷ market clicks; a fraction.';
+COMMENT ON COLUMN sqp.brand_dashboard_kpis.marketplace_id IS 'As delivered; currencies differ by marketplace.';
+COMMENT ON COLUMN sqp.brand_dashboard_kpis.n_queries IS 'Distinct query keys.';
+COMMENT ON COLUMN sqp.brand_dashboard_kpis.period_end IS 'Last day of the period.';
+COMMENT ON COLUMN sqp.brand_dashboard_kpis.period_start IS 'First day of the period.';
+COMMENT ON COLUMN sqp.brand_dashboard_kpis.previous_period_start IS 'First day of the period that _change and _gap_pp compare with.';
+COMMENT ON COLUMN sqp.brand_dashboard_kpis.purchase_rate IS 'Own purchases ÷ own clicks; a fraction.';
+COMMENT ON COLUMN sqp.brand_dashboard_kpis.purchase_share IS 'Own purchases ÷ market purchases; a fraction, NULL where the market had none.';
+COMMENT ON COLUMN sqp.brand_dashboard_kpis.purchase_share_gap_pp IS 'Share now − share of the period before, in percentage points; NULL without that period.';
+COMMENT ON COLUMN sqp.brand_dashboard_kpis.purchase_share_year_gap_pp IS 'Share now − share a year before, in percentage points; NULL without that period.';
+COMMENT ON COLUMN sqp.brand_dashboard_kpis.report_period IS 'WEEK (Sunday to Saturday), MONTH or QUARTER; never mixed in one sum.';
+COMMENT ON COLUMN sqp.brand_dashboard_kpis.search_query_volume IS 'How often the query was searched, by everybody.';
+COMMENT ON COLUMN sqp.brand_dashboard_kpis.search_query_volume_change IS 'Now ÷ the period before − 1; NULL without that period, or where it had 0.';
+COMMENT ON COLUMN sqp.brand_dashboard_kpis.search_query_volume_year_change IS 'Now ÷ a year before − 1; NULL without that period, or where it had 0.';
+COMMENT ON COLUMN sqp.brand_dashboard_kpis.total_cart_add_count IS 'Cart adds, whole market.';
+COMMENT ON COLUMN sqp.brand_dashboard_kpis.total_cart_add_count_change IS 'Now ÷ the period before − 1; NULL without that period, or where it had 0.';
+COMMENT ON COLUMN sqp.brand_dashboard_kpis.total_cart_add_count_year_change IS 'Now ÷ a year before − 1; NULL without that period, or where it had 0.';
+COMMENT ON COLUMN sqp.brand_dashboard_kpis.total_click_count IS 'Clicks, whole market.';
+COMMENT ON COLUMN sqp.brand_dashboard_kpis.total_click_count_change IS 'Now ÷ the period before − 1; NULL without that period, or where it had 0.';
+COMMENT ON COLUMN sqp.brand_dashboard_kpis.total_click_count_year_change IS 'Now ÷ a year before − 1; NULL without that period, or where it had 0.';
+COMMENT ON COLUMN sqp.brand_dashboard_kpis.total_purchase_count IS 'Purchases, whole market.';
+COMMENT ON COLUMN sqp.brand_dashboard_kpis.total_purchase_count_change IS 'Now ÷ the period before − 1; NULL without that period, or where it had 0.';
+COMMENT ON COLUMN sqp.brand_dashboard_kpis.total_purchase_count_year_change IS 'Now ÷ a year before − 1; NULL without that period, or where it had 0.';
+COMMENT ON COLUMN sqp.brand_dashboard_kpis.total_query_impression_count IS 'Impressions, all ASINs of the market.';
+COMMENT ON COLUMN sqp.brand_dashboard_kpis.total_query_impression_count_change IS 'Now ÷ the period before − 1; NULL without that period, or where it had 0.';
+COMMENT ON COLUMN sqp.brand_dashboard_kpis.total_query_impression_count_year_change IS 'Now ÷ a year before − 1; NULL without that period, or where it had 0.';
+COMMENT ON COLUMN sqp.brand_dashboard_kpis.year_before_period_start IS 'First day of the period that _year_change and _year_gap_pp compare with.';
 COMMENT ON VIEW sqp.brand_dashboard_products IS 'ASIN × period with its brand, and its change against the period before as in sqp.brand_dashboard_kpis. Never sum market figures over ASINs.';
+COMMENT ON COLUMN sqp.brand_dashboard_products.asin IS 'Own (child) ASIN.';
+COMMENT ON COLUMN sqp.brand_dashboard_products.asin_cart_add_count IS 'Cart adds, own ASIN.';
+COMMENT ON COLUMN sqp.brand_dashboard_products.asin_cart_add_count_change IS 'Now ÷ the period before − 1; NULL without that period, or where it had 0.';
+COMMENT ON COLUMN sqp.brand_dashboard_products.asin_click_count IS 'Clicks, own ASIN.';
+COMMENT ON COLUMN sqp.brand_dashboard_products.asin_click_count_change IS 'Now ÷ the period before − 1; NULL without that period, or where it had 0.';
+COMMENT ON COLUMN sqp.brand_dashboard_products.asin_impression_count IS 'Impressions of the own ASIN.';
+COMMENT ON COLUMN sqp.brand_dashboard_products.asin_impression_count_change IS 'Now ÷ the period before − 1; NULL without that period, or where it had 0.';
+COMMENT ON COLUMN sqp.brand_dashboard_products.asin_purchase_count IS 'Purchases, own ASIN.';
+COMMENT ON COLUMN sqp.brand_dashboard_products.asin_purchase_count_change IS 'Now ÷ the period before − 1; NULL without that period, or where it had 0.';
+COMMENT ON COLUMN sqp.brand_dashboard_products.brand IS 'Brand of the own ASINs; unmapped where none is known.';
+COMMENT ON COLUMN sqp.brand_dashboard_products.cart_add_rate IS 'Own cart adds ÷ own clicks; a fraction.';
+COMMENT ON COLUMN sqp.brand_dashboard_products.cart_add_share IS 'Own cart adds ÷ market cart adds; a fraction, NULL where the market had none.';
+COMMENT ON COLUMN sqp.brand_dashboard_products.cart_add_share_gap_pp IS 'Share now − share of the period before, in percentage points; NULL without that period.';
+COMMENT ON COLUMN sqp.brand_dashboard_products.cart_to_purchase_rate IS 'Own purchases ÷ own cart adds; a fraction.';
+COMMENT ON COLUMN sqp.brand_dashboard_products.click_share IS 'Own clicks ÷ market clicks; a fraction, NULL where the market had none.';
+COMMENT ON COLUMN sqp.brand_dashboard_products.click_share_gap_pp IS 'Share now − share of the period before, in percentage points; NULL without that period.';
+COMMENT ON COLUMN sqp.brand_dashboard_products.click_through_rate IS 'Own clicks ÷ own impressions; a fraction.';
+COMMENT ON COLUMN sqp.brand_dashboard_products.client_id IS 'Whose report it is; the same ASIN may stand under several clients.';
+COMMENT ON COLUMN sqp.brand_dashboard_products.impression_share IS 'Own impressions ÷ market impressions; a fraction, NULL where the market had none.';
+COMMENT ON COLUMN sqp.brand_dashboard_products.impression_share_gap_pp IS 'Share now − share of the period before, in percentage points; NULL without that period.';
+COMMENT ON COLUMN sqp.brand_dashboard_products.market_cart_add_rate IS 'Market cart adds ÷ market clicks; a fraction.';
+COMMENT ON COLUMN sqp.brand_dashboard_products.market_cart_to_purchase_rate IS 'Market purchases ÷ market cart adds; a fraction.';
+COMMENT ON COLUMN sqp.brand_dashboard_products.market_click_through_rate IS 'Market clicks ÷ market impressions; a fraction.';
+COMMENT ON COLUMN sqp.brand_dashboard_products.market_purchase_rate IS 'Market purchases ÷ market clicks; a fraction.';
+COMMENT ON COLUMN sqp.brand_dashboard_products.marketplace_id IS 'As delivered; currencies differ by marketplace.';
+COMMENT ON COLUMN sqp.brand_dashboard_products.n_queries IS 'Distinct query keys.';
+COMMENT ON COLUMN sqp.brand_dashboard_products.parent_asin IS 'NULL where none was delivered.';
+COMMENT ON COLUMN sqp.brand_dashboard_products.period_end IS 'Last day of the period.';
+COMMENT ON COLUMN sqp.brand_dashboard_products.period_start IS 'First day of the period.';
+COMMENT ON COLUMN sqp.brand_dashboard_products.purchase_rate IS 'Own purchases ÷ own clicks; a fraction.';
+COMMENT ON COLUMN sqp.brand_dashboard_products.purchase_share IS 'Own purchases ÷ market purchases; a fraction, NULL where the market had none.';
+COMMENT ON COLUMN sqp.brand_dashboard_products.purchase_share_gap_pp IS 'Share now − share of the period before, in percentage points; NULL without that period.';
+COMMENT ON COLUMN sqp.brand_dashboard_products.report_period IS 'WEEK (Sunday to Saturday), MONTH or QUARTER; never mixed in one sum.';
+COMMENT ON COLUMN sqp.brand_dashboard_products.search_query_volume IS 'How often the query was searched, by everybody.';
+COMMENT ON COLUMN sqp.brand_dashboard_products.title IS 'Product name; NULL where the source has none.';
+COMMENT ON COLUMN sqp.brand_dashboard_products.total_cart_add_count IS 'Cart adds, whole market.';
+COMMENT ON COLUMN sqp.brand_dashboard_products.total_click_count IS 'Clicks, whole market.';
+COMMENT ON COLUMN sqp.brand_dashboard_products.total_purchase_count IS 'Purchases, whole market.';
+COMMENT ON COLUMN sqp.brand_dashboard_products.total_query_impression_count IS 'Impressions, all ASINs of the market.';
 COMMENT ON VIEW sqp.brand_dashboard_queries IS 'Brand × query × period with class, indices (own rate ÷ market rate), share gaps in percentage points and lost purchases as in sqp.lost_purchases, of the brand. Never sum market figures over brands.';
+COMMENT ON COLUMN sqp.brand_dashboard_queries.asin_cart_add_count IS 'Cart adds, own ASIN.';
+COMMENT ON COLUMN sqp.brand_dashboard_queries.asin_click_count IS 'Clicks, own ASIN.';
+COMMENT ON COLUMN sqp.brand_dashboard_queries.asin_impression_count IS 'Impressions of the own ASIN.';
+COMMENT ON COLUMN sqp.brand_dashboard_queries.asin_purchase_count IS 'Purchases, own ASIN.';
+COMMENT ON COLUMN sqp.brand_dashboard_queries.brand IS 'Brand of the own ASINs; unmapped where none is known.';
+COMMENT ON COLUMN sqp.brand_dashboard_queries.cart_add_rate IS 'Own cart adds ÷ own clicks; a fraction.';
+COMMENT ON COLUMN sqp.brand_dashboard_queries.cart_add_share IS 'Own cart adds ÷ market cart adds; a fraction, NULL where the market had none.';
+COMMENT ON COLUMN sqp.brand_dashboard_queries.cart_to_purchase_rate IS 'Own purchases ÷ own cart adds; a fraction.';
+COMMENT ON COLUMN sqp.brand_dashboard_queries.class IS 'branded, generic or competitor.';
+COMMENT ON COLUMN sqp.brand_dashboard_queries.click_share IS 'Own clicks ÷ market clicks; a fraction, NULL where the market had none.';
+COMMENT ON COLUMN sqp.brand_dashboard_queries.click_share_gap_pp IS 'Click share − impression share, in percentage points.';
+COMMENT ON COLUMN sqp.brand_dashboard_queries.click_through_rate IS 'Own clicks ÷ own impressions; a fraction.';
+COMMENT ON COLUMN sqp.brand_dashboard_queries.click_through_rate_index IS 'Own click-through rate ÷ the market''s; 1 is equal.';
+COMMENT ON COLUMN sqp.brand_dashboard_queries.client_id IS 'Whose report it is; the same ASIN may stand under several clients.';
+COMMENT ON COLUMN sqp.brand_dashboard_queries.impression_share IS 'Own impressions ÷ market impressions; a fraction, NULL where the market had none.';
+COMMENT ON COLUMN sqp.brand_dashboard_queries.lost_purchases_gap IS 'max(0, own clicks × market purchase rate − own purchases); purchases.';
+COMMENT ON COLUMN sqp.brand_dashboard_queries.lost_purchases_headroom IS 'Market purchases − own purchases.';
+COMMENT ON COLUMN sqp.brand_dashboard_queries.lost_purchases_rest IS 'The same at the purchase rate of the rest of the market; purchases.';
+COMMENT ON COLUMN sqp.brand_dashboard_queries.lost_purchases_visibility IS 'max(0, market purchases × own impression share − own purchases); purchases.';
+COMMENT ON COLUMN sqp.brand_dashboard_queries.market_cart_add_rate IS 'Market cart adds ÷ market clicks; a fraction.';
+COMMENT ON COLUMN sqp.brand_dashboard_queries.market_cart_to_purchase_rate IS 'Market purchases ÷ market cart adds; a fraction.';
+COMMENT ON COLUMN sqp.brand_dashboard_queries.market_click_through_rate IS 'Market clicks ÷ market impressions; a fraction.';
+COMMENT ON COLUMN sqp.brand_dashboard_queries.market_purchase_rate IS 'Market purchases ÷ market clicks; a fraction.';
+COMMENT ON COLUMN sqp.brand_dashboard_queries.marketplace_id IS 'As delivered; currencies differ by marketplace.';
+COMMENT ON COLUMN sqp.brand_dashboard_queries.n_own_asins IS 'Own ASINs with a row.';
+COMMENT ON COLUMN sqp.brand_dashboard_queries.period_end IS 'Last day of the period.';
+COMMENT ON COLUMN sqp.brand_dashboard_queries.period_start IS 'First day of the period.';
+COMMENT ON COLUMN sqp.brand_dashboard_queries.purchase_rate IS 'Own purchases ÷ own clicks; a fraction.';
+COMMENT ON COLUMN sqp.brand_dashboard_queries.purchase_rate_index IS 'Own purchase rate ÷ the market''s; 1 is equal.';
+COMMENT ON COLUMN sqp.brand_dashboard_queries.purchase_share IS 'Own purchases ÷ market purchases; a fraction, NULL where the market had none.';
+COMMENT ON COLUMN sqp.brand_dashboard_queries.purchase_share_gap_pp IS 'Purchase share − click share, in percentage points.';
+COMMENT ON COLUMN sqp.brand_dashboard_queries.report_period IS 'WEEK (Sunday to Saturday), MONTH or QUARTER; never mixed in one sum.';
+COMMENT ON COLUMN sqp.brand_dashboard_queries.search_query IS 'Query text as delivered; where spellings share the key, the latest delivered one.';
+COMMENT ON COLUMN sqp.brand_dashboard_queries.search_query_key IS 'Query text, NFKC, case-folded, white space collapsed and trimmed.';
+COMMENT ON COLUMN sqp.brand_dashboard_queries.search_query_volume IS 'How often the query was searched, by everybody.';
+COMMENT ON COLUMN sqp.brand_dashboard_queries.total_cart_add_count IS 'Cart adds, whole market.';
+COMMENT ON COLUMN sqp.brand_dashboard_queries.total_click_count IS 'Clicks, whole market.';
+COMMENT ON COLUMN sqp.brand_dashboard_queries.total_purchase_count IS 'Purchases, whole market.';
+COMMENT ON COLUMN sqp.brand_dashboard_queries.total_query_impression_count IS 'Impressions, all ASINs of the market.';
 COMMENT ON VIEW sqp.brand_dashboard_timeseries IS 'Brand × period: counts, shares and rates to be drawn over period_start; keep to one report_period.';
+COMMENT ON COLUMN sqp.brand_dashboard_timeseries.asin_cart_add_count IS 'Cart adds, own ASIN.';
+COMMENT ON COLUMN sqp.brand_dashboard_timeseries.asin_click_count IS 'Clicks, own ASIN.';
+COMMENT ON COLUMN sqp.brand_dashboard_timeseries.asin_impression_count IS 'Impressions of the own ASIN.';
+COMMENT ON COLUMN sqp.brand_dashboard_timeseries.asin_purchase_count IS 'Purchases, own ASIN.';
+COMMENT ON COLUMN sqp.brand_dashboard_timeseries.brand IS 'Brand of the own ASINs; unmapped where none is known.';
+COMMENT ON COLUMN sqp.brand_dashboard_timeseries.cart_add_rate IS 'Own cart adds ÷ own clicks; a fraction.';
+COMMENT ON COLUMN sqp.brand_dashboard_timeseries.cart_add_share IS 'Own cart adds ÷ market cart adds; a fraction, NULL where the market had none.';
+COMMENT ON COLUMN sqp.brand_dashboard_timeseries.cart_to_purchase_rate IS 'Own purchases ÷ own cart adds; a fraction.';
+COMMENT ON COLUMN sqp.brand_dashboard_timeseries.click_share IS 'Own clicks ÷ market clicks; a fraction, NULL where the market had none.';
+COMMENT ON COLUMN sqp.brand_dashboard_timeseries.click_through_rate IS 'Own clicks ÷ own impressions; a fraction.';
+COMMENT ON COLUMN sqp.brand_dashboard_timeseries.client_id IS 'Whose report it is; the same ASIN may stand under several clients.';
+COMMENT ON COLUMN sqp.brand_dashboard_timeseries.impression_share IS 'Own impressions ÷ market impressions; a fraction, NULL where the market had none.';
+COMMENT ON COLUMN sqp.brand_dashboard_timeseries.market_cart_add_rate IS 'Market cart adds ÷ market clicks; a fraction.';
+COMMENT ON COLUMN sqp.brand_dashboard_timeseries.market_cart_to_purchase_rate IS 'Market purchases ÷ market cart adds; a fraction.';
+COMMENT ON COLUMN sqp.brand_dashboard_timeseries.market_click_through_rate IS 'Market clicks ÷ market impressions; a fraction.';
+COMMENT ON COLUMN sqp.brand_dashboard_timeseries.market_purchase_rate IS 'Market purchases ÷ market clicks; a fraction.';
+COMMENT ON COLUMN sqp.brand_dashboard_timeseries.marketplace_id IS 'As delivered; currencies differ by marketplace.';
+COMMENT ON COLUMN sqp.brand_dashboard_timeseries.n_queries IS 'Distinct query keys.';
+COMMENT ON COLUMN sqp.brand_dashboard_timeseries.period_end IS 'Last day of the period.';
+COMMENT ON COLUMN sqp.brand_dashboard_timeseries.period_start IS 'First day of the period.';
+COMMENT ON COLUMN sqp.brand_dashboard_timeseries.purchase_rate IS 'Own purchases ÷ own clicks; a fraction.';
+COMMENT ON COLUMN sqp.brand_dashboard_timeseries.purchase_share IS 'Own purchases ÷ market purchases; a fraction, NULL where the market had none.';
+COMMENT ON COLUMN sqp.brand_dashboard_timeseries.report_period IS 'WEEK (Sunday to Saturday), MONTH or QUARTER; never mixed in one sum.';
+COMMENT ON COLUMN sqp.brand_dashboard_timeseries.search_query_volume IS 'How often the query was searched, by everybody.';
+COMMENT ON COLUMN sqp.brand_dashboard_timeseries.total_cart_add_count IS 'Cart adds, whole market.';
+COMMENT ON COLUMN sqp.brand_dashboard_timeseries.total_click_count IS 'Clicks, whole market.';
+COMMENT ON COLUMN sqp.brand_dashboard_timeseries.total_purchase_count IS 'Purchases, whole market.';
+COMMENT ON COLUMN sqp.brand_dashboard_timeseries.total_query_impression_count IS 'Impressions, all ASINs of the market.';
+COMMENT ON VIEW sqp.brand_import IS 'COPY sqp.brand_import FROM STDIN (FORMAT csv, HEADER match) takes client_id, brand: makes the brands that are new.';
+COMMENT ON COLUMN sqp.brand_import.brand IS 'Brand of the own ASINs; unmapped where none is known.';
+COMMENT ON COLUMN sqp.brand_import.client_id IS 'Whose report it is; the same ASIN may stand under several clients.';
 COMMENT ON VIEW sqp.brand_of_asin IS 'The brand that counts for an ASIN: the manual entry, else the automatic one.';
+COMMENT ON COLUMN sqp.brand_of_asin.asin IS 'Own (child) ASIN.';
+COMMENT ON COLUMN sqp.brand_of_asin.brand IS 'Brand of the own ASINs; unmapped where none is known.';
+COMMENT ON COLUMN sqp.brand_of_asin.client_id IS 'Whose report it is; the same ASIN may stand under several clients.';
+COMMENT ON COLUMN sqp.brand_of_asin.marketplace_id IS 'As delivered; currencies differ by marketplace.';
+COMMENT ON COLUMN sqp.brand_of_asin.origin IS 'manual: by a person, beats automatic.';
 COMMENT ON MATERIALIZED VIEW sqp.brand_period_summary IS 'Brand × period. The market of a brand is that of the queries on which one of its ASINs stands, each once. Own counts add up over brands; market figures do not, for brands share queries.';
-COMMENT ON VIEW sqp.brand_term_import IS 'COPY sqp.brand_term_import FROM STDIN (FORMAT csv, HEADER true) takes client_id, brand, term; brands that are new are made.';
+COMMENT ON COLUMN sqp.brand_period_summary.asin_cart_add_count IS 'Cart adds, own ASIN.';
+COMMENT ON COLUMN sqp.brand_period_summary.asin_click_count IS 'Clicks, own ASIN.';
+COMMENT ON COLUMN sqp.brand_period_summary.asin_impression_count IS 'Impressions of the own ASIN.';
+COMMENT ON COLUMN sqp.brand_period_summary.asin_purchase_count IS 'Purchases, own ASIN.';
+COMMENT ON COLUMN sqp.brand_period_summary.brand IS 'Brand of the own ASINs; unmapped where none is known.';
+COMMENT ON COLUMN sqp.brand_period_summary.cart_add_rate IS 'Own cart adds ÷ own clicks; a fraction.';
+COMMENT ON COLUMN sqp.brand_period_summary.cart_add_share IS 'Own cart adds ÷ market cart adds; a fraction, NULL where the market had none.';
+COMMENT ON COLUMN sqp.brand_period_summary.cart_to_purchase_rate IS 'Own purchases ÷ own cart adds; a fraction.';
+COMMENT ON COLUMN sqp.brand_period_summary.click_share IS 'Own clicks ÷ market clicks; a fraction, NULL where the market had none.';
+COMMENT ON COLUMN sqp.brand_period_summary.click_through_rate IS 'Own clicks ÷ own impressions; a fraction.';
+COMMENT ON COLUMN sqp.brand_period_summary.client_id IS 'Whose report it is; the same ASIN may stand under several clients.';
+COMMENT ON COLUMN sqp.brand_period_summary.impression_share IS 'Own impressions ÷ market impressions; a fraction, NULL where the market had none.';
+COMMENT ON COLUMN sqp.brand_period_summary.market_cart_add_rate IS 'Market cart adds ÷ market clicks; a fraction.';
+COMMENT ON COLUMN sqp.brand_period_summary.market_cart_to_purchase_rate IS 'Market purchases ÷ market cart adds; a fraction.';
+COMMENT ON COLUMN sqp.brand_period_summary.market_click_through_rate IS 'Market clicks ÷ market impressions; a fraction.';
+COMMENT ON COLUMN sqp.brand_period_summary.market_purchase_rate IS 'Market purchases ÷ market clicks; a fraction.';
+COMMENT ON COLUMN sqp.brand_period_summary.marketplace_id IS 'As delivered; currencies differ by marketplace.';
+COMMENT ON COLUMN sqp.brand_period_summary.n_queries IS 'Distinct query keys.';
+COMMENT ON COLUMN sqp.brand_period_summary.period_end IS 'Last day of the period.';
+COMMENT ON COLUMN sqp.brand_period_summary.period_start IS 'First day of the period.';
+COMMENT ON COLUMN sqp.brand_period_summary.purchase_rate IS 'Own purchases ÷ own clicks; a fraction.';
+COMMENT ON COLUMN sqp.brand_period_summary.purchase_share IS 'Own purchases ÷ market purchases; a fraction, NULL where the market had none.';
+COMMENT ON COLUMN sqp.brand_period_summary.report_period IS 'WEEK (Sunday to Saturday), MONTH or QUARTER; never mixed in one sum.';
+COMMENT ON COLUMN sqp.brand_period_summary.search_query_volume IS 'How often the query was searched, by everybody.';
+COMMENT ON COLUMN sqp.brand_period_summary.total_cart_add_count IS 'Cart adds, whole market.';
+COMMENT ON COLUMN sqp.brand_period_summary.total_click_count IS 'Clicks, whole market.';
+COMMENT ON COLUMN sqp.brand_period_summary.total_purchase_count IS 'Purchases, whole market.';
+COMMENT ON COLUMN sqp.brand_period_summary.total_query_impression_count IS 'Impressions, all ASINs of the market.';
+COMMENT ON VIEW sqp.brand_term_import IS 'COPY sqp.brand_term_import FROM STDIN (FORMAT csv, HEADER match) takes client_id, brand, term; brands that are new are made.';
+COMMENT ON COLUMN sqp.brand_term_import.brand IS 'Brand of the own ASINs; unmapped where none is known.';
+COMMENT ON COLUMN sqp.brand_term_import.client_id IS 'Whose report it is; the same ASIN may stand under several clients.';
+COMMENT ON COLUMN sqp.brand_term_import.term IS 'Words, as a query key, that make a query a branded one.';
 COMMENT ON TABLE sqp.brand_terms IS 'Terms that make a query a branded one.';
+COMMENT ON COLUMN sqp.brand_terms.brand_id IS 'Number of the brand.';
+COMMENT ON COLUMN sqp.brand_terms.client_id IS 'Whose report it is; the same ASIN may stand under several clients.';
+COMMENT ON COLUMN sqp.brand_terms.term IS 'Words, as a query key, that make a query a branded one.';
 COMMENT ON TABLE sqp.brands IS 'Brands of a client. The name unmapped is kept for ASINs without a brand.';
+COMMENT ON COLUMN sqp.brands.brand IS 'Brand of the own ASINs; unmapped where none is known.';
+COMMENT ON COLUMN sqp.brands.brand_id IS 'Number of the brand.';
+COMMENT ON COLUMN sqp.brands.client_id IS 'Whose report it is; the same ASIN may stand under several clients.';
 COMMENT ON FUNCTION sqp.cannibalisation(pg_catalog.text,pg_catalog.text,pg_catalog.text,pg_catalog.date,bigint,integer) IS 'Queries on which at least two own ASINs have min_impressions impressions or more: their number, HHI = Σ(iₐ/i)² over all own ASINs (1: one alone; 1/n: n equal ones), the ASIN with most impressions and its part of the own ones. Most own impressions first.';
 COMMENT ON MATERIALIZED VIEW sqp.cannibalisation_summary IS 'Queries on which at least two own ASINs have impressions. impression_hhi = Σ(own impressions of an ASIN ÷ own impressions)²: 1 is one ASIN alone, 1 ÷ n is n equal ones.';
+COMMENT ON COLUMN sqp.cannibalisation_summary.asin_cart_add_count IS 'Cart adds, own ASIN.';
+COMMENT ON COLUMN sqp.cannibalisation_summary.asin_click_count IS 'Clicks, own ASIN.';
+COMMENT ON COLUMN sqp.cannibalisation_summary.asin_impression_count IS 'Impressions of the own ASIN.';
+COMMENT ON COLUMN sqp.cannibalisation_summary.asin_purchase_count IS 'Purchases, own ASIN.';
+COMMENT ON COLUMN sqp.cannibalisation_summary.client_id IS 'Whose report it is; the same ASIN may stand under several clients.';
+COMMENT ON COLUMN sqp.cannibalisation_summary.impression_hhi IS 'Σ(impressions of an own ASIN ÷ own impressions)²; 1 is one ASIN alone.';
+COMMENT ON COLUMN sqp.cannibalisation_summary.marketplace_id IS 'As delivered; currencies differ by marketplace.';
 COMMENT ON COLUMN sqp.cannibalisation_summary.n_own_asins IS 'Own ASINs with at least one impression on the query.';
+COMMENT ON COLUMN sqp.cannibalisation_summary.period_end IS 'Last day of the period.';
+COMMENT ON COLUMN sqp.cannibalisation_summary.period_start IS 'First day of the period.';
+COMMENT ON COLUMN sqp.cannibalisation_summary.report_period IS 'WEEK (Sunday to Saturday), MONTH or QUARTER; never mixed in one sum.';
+COMMENT ON COLUMN sqp.cannibalisation_summary.search_query_key IS 'Query text, NFKC, case-folded, white space collapsed and trimmed.';
+COMMENT ON COLUMN sqp.cannibalisation_summary.top_asin IS 'Own ASIN with most impressions on the query.';
 COMMENT ON COLUMN sqp.cannibalisation_summary.top_asin_impression_share IS 'Impressions of the top ASIN ÷ own impressions; a fraction.';
 COMMENT ON FUNCTION sqp.class_of(pg_catalog.text,pg_catalog.text,pg_catalog.text) IS 'Class of a query key: its entry in sqp.query_class, else branded where a term of the client stands in it as whole words, else generic.';
 COMMENT ON FUNCTION sqp.classify_query(pg_catalog.text,pg_catalog.text,pg_catalog.text,pg_catalog.text) IS 'Sets the class of a query (branded, generic or competitor) against what the brand terms say; NULL leaves it to them again.';
@@ -3838,23 +4171,169 @@ COMMENT ON FUNCTION sqp.map_asin(pg_catalog.text,pg_catalog.text,pg_catalog.text
 COMMENT ON FUNCTION sqp.map_asins_by_title(pg_catalog.text) IS 'Makes the automatic entries of a client anew: an ASIN goes to the brand whose name or term, the longest, stands in its latest title as whole words. Returns how many entries changed.';
 COMMENT ON FUNCTION sqp.missing_periods(timestamp with time zone) IS 'Periods, from the first published one of a client, marketplace and report period on, whose report was expected by then and is not there. Days are UTC.';
 COMMENT ON MATERIALIZED VIEW sqp.monthly_summary IS 'Client × marketplace × month, from MONTH reports only: never a sum of shorter periods, which straddle its bounds.';
+COMMENT ON COLUMN sqp.monthly_summary.asin_cart_add_count IS 'Cart adds, own ASIN.';
+COMMENT ON COLUMN sqp.monthly_summary.asin_click_count IS 'Clicks, own ASIN.';
+COMMENT ON COLUMN sqp.monthly_summary.asin_impression_count IS 'Impressions of the own ASIN.';
+COMMENT ON COLUMN sqp.monthly_summary.asin_purchase_count IS 'Purchases, own ASIN.';
+COMMENT ON COLUMN sqp.monthly_summary.cart_add_rate IS 'Own cart adds ÷ own clicks; a fraction.';
+COMMENT ON COLUMN sqp.monthly_summary.cart_add_share IS 'Own cart adds ÷ market cart adds; a fraction, NULL where the market had none.';
+COMMENT ON COLUMN sqp.monthly_summary.cart_to_purchase_rate IS 'Own purchases ÷ own cart adds; a fraction.';
+COMMENT ON COLUMN sqp.monthly_summary.click_share IS 'Own clicks ÷ market clicks; a fraction, NULL where the market had none.';
+COMMENT ON COLUMN sqp.monthly_summary.click_through_rate IS 'Own clicks ÷ own impressions; a fraction.';
+COMMENT ON COLUMN sqp.monthly_summary.client_id IS 'Whose report it is; the same ASIN may stand under several clients.';
+COMMENT ON COLUMN sqp.monthly_summary.impression_share IS 'Own impressions ÷ market impressions; a fraction, NULL where the market had none.';
+COMMENT ON COLUMN sqp.monthly_summary.market_cart_add_rate IS 'Market cart adds ÷ market clicks; a fraction.';
+COMMENT ON COLUMN sqp.monthly_summary.market_cart_to_purchase_rate IS 'Market purchases ÷ market cart adds; a fraction.';
+COMMENT ON COLUMN sqp.monthly_summary.market_click_through_rate IS 'Market clicks ÷ market impressions; a fraction.';
+COMMENT ON COLUMN sqp.monthly_summary.market_purchase_rate IS 'Market purchases ÷ market clicks; a fraction.';
+COMMENT ON COLUMN sqp.monthly_summary.marketplace_id IS 'As delivered; currencies differ by marketplace.';
+COMMENT ON COLUMN sqp.monthly_summary.n_own_asins IS 'Own ASINs with a row.';
+COMMENT ON COLUMN sqp.monthly_summary.n_queries IS 'Distinct query keys.';
 COMMENT ON COLUMN sqp.monthly_summary.n_totals_disagree IS 'Queries whose rows delivered different totals; the latest delivery was taken.';
+COMMENT ON COLUMN sqp.monthly_summary.period_end IS 'Last day of the period.';
+COMMENT ON COLUMN sqp.monthly_summary.period_start IS 'First day of the period.';
+COMMENT ON COLUMN sqp.monthly_summary.purchase_rate IS 'Own purchases ÷ own clicks; a fraction.';
+COMMENT ON COLUMN sqp.monthly_summary.purchase_share IS 'Own purchases ÷ market purchases; a fraction, NULL where the market had none.';
+COMMENT ON COLUMN sqp.monthly_summary.search_query_volume IS 'How often the query was searched, by everybody.';
+COMMENT ON COLUMN sqp.monthly_summary.total_cart_add_count IS 'Cart adds, whole market.';
+COMMENT ON COLUMN sqp.monthly_summary.total_click_count IS 'Clicks, whole market.';
+COMMENT ON COLUMN sqp.monthly_summary.total_purchase_count IS 'Purchases, whole market.';
+COMMENT ON COLUMN sqp.monthly_summary.total_query_impression_count IS 'Impressions, all ASINs of the market.';
 COMMENT ON FUNCTION sqp.new_and_lost_queries(pg_catalog.text,pg_catalog.text,pg_catalog.text,pg_catalog.date,pg_catalog.text,integer) IS 'Queries with an own row in the period and none in the one it is compared with (new), and the other way round (lost), each with the figures of the period that has it; most own impressions first. No rows where either period was not reported. Reports end at about 100 queries of an ASIN, so a lost query may only have sunk below that.';
 COMMENT ON FUNCTION sqp.owe_stale_events(timestamp with time zone) IS 'Owes a data.stale event, once, for each report that is missing past its alert; returns how many. Alerts that fell due more than 35 days ago are left alone, so that an old history does not raise a storm.';
 COMMENT ON VIEW sqp.parent_period_summary IS 'Parent ASIN × period: own counts of its children summed, the market of each query once. An ASIN without a parent stands for itself.';
+COMMENT ON COLUMN sqp.parent_period_summary.asin_cart_add_count IS 'Cart adds, own ASIN.';
+COMMENT ON COLUMN sqp.parent_period_summary.asin_click_count IS 'Clicks, own ASIN.';
+COMMENT ON COLUMN sqp.parent_period_summary.asin_impression_count IS 'Impressions of the own ASIN.';
+COMMENT ON COLUMN sqp.parent_period_summary.asin_purchase_count IS 'Purchases, own ASIN.';
+COMMENT ON COLUMN sqp.parent_period_summary.cart_add_rate IS 'Own cart adds ÷ own clicks; a fraction.';
+COMMENT ON COLUMN sqp.parent_period_summary.cart_add_share IS 'Own cart adds ÷ market cart adds; a fraction, NULL where the market had none.';
+COMMENT ON COLUMN sqp.parent_period_summary.cart_to_purchase_rate IS 'Own purchases ÷ own cart adds; a fraction.';
+COMMENT ON COLUMN sqp.parent_period_summary.click_share IS 'Own clicks ÷ market clicks; a fraction, NULL where the market had none.';
+COMMENT ON COLUMN sqp.parent_period_summary.click_through_rate IS 'Own clicks ÷ own impressions; a fraction.';
+COMMENT ON COLUMN sqp.parent_period_summary.client_id IS 'Whose report it is; the same ASIN may stand under several clients.';
+COMMENT ON COLUMN sqp.parent_period_summary.impression_share IS 'Own impressions ÷ market impressions; a fraction, NULL where the market had none.';
+COMMENT ON COLUMN sqp.parent_period_summary.market_cart_add_rate IS 'Market cart adds ÷ market clicks; a fraction.';
+COMMENT ON COLUMN sqp.parent_period_summary.market_cart_to_purchase_rate IS 'Market purchases ÷ market cart adds; a fraction.';
+COMMENT ON COLUMN sqp.parent_period_summary.market_click_through_rate IS 'Market clicks ÷ market impressions; a fraction.';
+COMMENT ON COLUMN sqp.parent_period_summary.market_purchase_rate IS 'Market purchases ÷ market clicks; a fraction.';
+COMMENT ON COLUMN sqp.parent_period_summary.marketplace_id IS 'As delivered; currencies differ by marketplace.';
 COMMENT ON COLUMN sqp.parent_period_summary.n_own_asins IS 'Most children that stood on one query.';
+COMMENT ON COLUMN sqp.parent_period_summary.n_queries IS 'Distinct query keys.';
+COMMENT ON COLUMN sqp.parent_period_summary.parent_asin IS 'NULL where none was delivered.';
+COMMENT ON COLUMN sqp.parent_period_summary.period_end IS 'Last day of the period.';
+COMMENT ON COLUMN sqp.parent_period_summary.period_start IS 'First day of the period.';
+COMMENT ON COLUMN sqp.parent_period_summary.purchase_rate IS 'Own purchases ÷ own clicks; a fraction.';
+COMMENT ON COLUMN sqp.parent_period_summary.purchase_share IS 'Own purchases ÷ market purchases; a fraction, NULL where the market had none.';
+COMMENT ON COLUMN sqp.parent_period_summary.report_period IS 'WEEK (Sunday to Saturday), MONTH or QUARTER; never mixed in one sum.';
+COMMENT ON COLUMN sqp.parent_period_summary.search_query_volume IS 'How often the query was searched, by everybody.';
+COMMENT ON COLUMN sqp.parent_period_summary.total_cart_add_count IS 'Cart adds, whole market.';
+COMMENT ON COLUMN sqp.parent_period_summary.total_click_count IS 'Clicks, whole market.';
+COMMENT ON COLUMN sqp.parent_period_summary.total_purchase_count IS 'Purchases, whole market.';
+COMMENT ON COLUMN sqp.parent_period_summary.total_query_impression_count IS 'Impressions, all ASINs of the market.';
 COMMENT ON VIEW sqp.period_totals IS 'Client × marketplace × period, over all queries reported: what the summaries of weeks, months and quarters hold.';
+COMMENT ON COLUMN sqp.period_totals.asin_cart_add_count IS 'Cart adds, own ASIN.';
+COMMENT ON COLUMN sqp.period_totals.asin_click_count IS 'Clicks, own ASIN.';
+COMMENT ON COLUMN sqp.period_totals.asin_impression_count IS 'Impressions of the own ASIN.';
+COMMENT ON COLUMN sqp.period_totals.asin_purchase_count IS 'Purchases, own ASIN.';
+COMMENT ON COLUMN sqp.period_totals.client_id IS 'Whose report it is; the same ASIN may stand under several clients.';
+COMMENT ON COLUMN sqp.period_totals.marketplace_id IS 'As delivered; currencies differ by marketplace.';
+COMMENT ON COLUMN sqp.period_totals.n_own_asins IS 'Own ASINs with a row.';
+COMMENT ON COLUMN sqp.period_totals.n_queries IS 'Distinct query keys.';
+COMMENT ON COLUMN sqp.period_totals.n_totals_disagree IS 'Queries whose rows delivered different totals; the latest delivery was taken.';
+COMMENT ON COLUMN sqp.period_totals.period_end IS 'Last day of the period.';
+COMMENT ON COLUMN sqp.period_totals.period_start IS 'First day of the period.';
+COMMENT ON COLUMN sqp.period_totals.report_period IS 'WEEK (Sunday to Saturday), MONTH or QUARTER; never mixed in one sum.';
+COMMENT ON COLUMN sqp.period_totals.search_query_volume IS 'How often the query was searched, by everybody.';
+COMMENT ON COLUMN sqp.period_totals.total_cart_add_count IS 'Cart adds, whole market.';
+COMMENT ON COLUMN sqp.period_totals.total_click_count IS 'Clicks, whole market.';
+COMMENT ON COLUMN sqp.period_totals.total_purchase_count IS 'Purchases, whole market.';
+COMMENT ON COLUMN sqp.period_totals.total_query_impression_count IS 'Impressions, all ASINs of the market.';
 COMMENT ON FUNCTION sqp.periods_between(pg_catalog.text,pg_catalog.text,pg_catalog.text,pg_catalog.date,pg_catalog.date) IS 'Starts of the periods with a report, from the first to the last given, both included; NULL: no bound.';
 COMMENT ON FUNCTION sqp.previous_start(pg_catalog.text,pg_catalog.date) IS 'Start of the period before: 7 days, one month or three months earlier.';
 COMMENT ON FUNCTION sqp.price_position(pg_catalog.text,pg_catalog.text,pg_catalog.text,pg_catalog.date,pg_catalog.text,integer) IS 'Own median price ÷ the market''s median price, same query, period, stage (click, cart_add, purchase) and currency: above 1 is dearer. Medians are compared row by row and never averaged; rows without both prices, or in two currencies, are left out. Most own events first.';
 COMMENT ON FUNCTION sqp.publication_days() IS 'Days after the end of a period at which its report is expected (5), and at which its absence is an alert (10): expected_days and stale_days in the checks of search_query_performance in the registry.';
 COMMENT ON VIEW sqp.published_reports IS 'The reports that are published: client × marketplace × report period × period, found by as many index look-ups as there are.';
+COMMENT ON COLUMN sqp.published_reports.client_id IS 'Whose report it is; the same ASIN may stand under several clients.';
+COMMENT ON COLUMN sqp.published_reports.marketplace_id IS 'As delivered; currencies differ by marketplace.';
+COMMENT ON COLUMN sqp.published_reports.period_end IS 'Last day of the period.';
+COMMENT ON COLUMN sqp.published_reports.period_start IS 'First day of the period.';
+COMMENT ON COLUMN sqp.published_reports.report_period IS 'WEEK (Sunday to Saturday), MONTH or QUARTER; never mixed in one sum.';
 COMMENT ON VIEW sqp.quality_warnings IS 'Rows of a report whose own count exceeds the total, or whose share is off own ÷ total by more than 0.0002.';
+COMMENT ON COLUMN sqp.quality_warnings.client_id IS 'Whose report it is; the same ASIN may stand under several clients.';
+COMMENT ON COLUMN sqp.quality_warnings.marketplace_id IS 'As delivered; currencies differ by marketplace.';
+COMMENT ON COLUMN sqp.quality_warnings.n_own_exceeds_total IS 'Rows with an own count above the total.';
+COMMENT ON COLUMN sqp.quality_warnings.n_share_differs IS 'Rows whose share is off own ÷ total by more than 0.0002.';
+COMMENT ON COLUMN sqp.quality_warnings.period_start IS 'First day of the period.';
+COMMENT ON COLUMN sqp.quality_warnings.report_period IS 'WEEK (Sunday to Saturday), MONTH or QUARTER; never mixed in one sum.';
 COMMENT ON MATERIALIZED VIEW sqp.quarterly_summary IS 'Client × marketplace × quarter, from QUARTER reports only: never a sum of shorter periods, which straddle its bounds.';
+COMMENT ON COLUMN sqp.quarterly_summary.asin_cart_add_count IS 'Cart adds, own ASIN.';
+COMMENT ON COLUMN sqp.quarterly_summary.asin_click_count IS 'Clicks, own ASIN.';
+COMMENT ON COLUMN sqp.quarterly_summary.asin_impression_count IS 'Impressions of the own ASIN.';
+COMMENT ON COLUMN sqp.quarterly_summary.asin_purchase_count IS 'Purchases, own ASIN.';
+COMMENT ON COLUMN sqp.quarterly_summary.cart_add_rate IS 'Own cart adds ÷ own clicks; a fraction.';
+COMMENT ON COLUMN sqp.quarterly_summary.cart_add_share IS 'Own cart adds ÷ market cart adds; a fraction, NULL where the market had none.';
+COMMENT ON COLUMN sqp.quarterly_summary.cart_to_purchase_rate IS 'Own purchases ÷ own cart adds; a fraction.';
+COMMENT ON COLUMN sqp.quarterly_summary.click_share IS 'Own clicks ÷ market clicks; a fraction, NULL where the market had none.';
+COMMENT ON COLUMN sqp.quarterly_summary.click_through_rate IS 'Own clicks ÷ own impressions; a fraction.';
+COMMENT ON COLUMN sqp.quarterly_summary.client_id IS 'Whose report it is; the same ASIN may stand under several clients.';
+COMMENT ON COLUMN sqp.quarterly_summary.impression_share IS 'Own impressions ÷ market impressions; a fraction, NULL where the market had none.';
+COMMENT ON COLUMN sqp.quarterly_summary.market_cart_add_rate IS 'Market cart adds ÷ market clicks; a fraction.';
+COMMENT ON COLUMN sqp.quarterly_summary.market_cart_to_purchase_rate IS 'Market purchases ÷ market cart adds; a fraction.';
+COMMENT ON COLUMN sqp.quarterly_summary.market_click_through_rate IS 'Market clicks ÷ market impressions; a fraction.';
+COMMENT ON COLUMN sqp.quarterly_summary.market_purchase_rate IS 'Market purchases ÷ market clicks; a fraction.';
+COMMENT ON COLUMN sqp.quarterly_summary.marketplace_id IS 'As delivered; currencies differ by marketplace.';
+COMMENT ON COLUMN sqp.quarterly_summary.n_own_asins IS 'Own ASINs with a row.';
+COMMENT ON COLUMN sqp.quarterly_summary.n_queries IS 'Distinct query keys.';
 COMMENT ON COLUMN sqp.quarterly_summary.n_totals_disagree IS 'Queries whose rows delivered different totals; the latest delivery was taken.';
+COMMENT ON COLUMN sqp.quarterly_summary.period_end IS 'Last day of the period.';
+COMMENT ON COLUMN sqp.quarterly_summary.period_start IS 'First day of the period.';
+COMMENT ON COLUMN sqp.quarterly_summary.purchase_rate IS 'Own purchases ÷ own clicks; a fraction.';
+COMMENT ON COLUMN sqp.quarterly_summary.purchase_share IS 'Own purchases ÷ market purchases; a fraction, NULL where the market had none.';
+COMMENT ON COLUMN sqp.quarterly_summary.search_query_volume IS 'How often the query was searched, by everybody.';
+COMMENT ON COLUMN sqp.quarterly_summary.total_cart_add_count IS 'Cart adds, whole market.';
+COMMENT ON COLUMN sqp.quarterly_summary.total_click_count IS 'Clicks, whole market.';
+COMMENT ON COLUMN sqp.quarterly_summary.total_purchase_count IS 'Purchases, whole market.';
+COMMENT ON COLUMN sqp.quarterly_summary.total_query_impression_count IS 'Impressions, all ASINs of the market.';
 COMMENT ON TABLE sqp.query_class IS 'Branded, generic or competitor, by query key.';
-COMMENT ON VIEW sqp.query_class_import IS 'COPY sqp.query_class_import FROM STDIN (FORMAT csv, HEADER true) takes client_id, marketplace_id, search_query, class.';
+COMMENT ON COLUMN sqp.query_class.class IS 'branded, generic or competitor.';
+COMMENT ON COLUMN sqp.query_class.client_id IS 'Whose report it is; the same ASIN may stand under several clients.';
+COMMENT ON COLUMN sqp.query_class.marketplace_id IS 'As delivered; currencies differ by marketplace.';
+COMMENT ON COLUMN sqp.query_class.search_query_key IS 'Query text, NFKC, case-folded, white space collapsed and trimmed.';
+COMMENT ON VIEW sqp.query_class_import IS 'COPY sqp.query_class_import FROM STDIN (FORMAT csv, HEADER match) takes client_id, marketplace_id, search_query, class.';
+COMMENT ON COLUMN sqp.query_class_import.class IS 'branded, generic or competitor.';
+COMMENT ON COLUMN sqp.query_class_import.client_id IS 'Whose report it is; the same ASIN may stand under several clients.';
+COMMENT ON COLUMN sqp.query_class_import.marketplace_id IS 'As delivered; currencies differ by marketplace.';
+COMMENT ON COLUMN sqp.query_class_import.search_query IS 'Query text as delivered; where spellings share the key, the latest delivered one.';
 COMMENT ON MATERIALIZED VIEW sqp.query_class_summary IS 'Class of query (branded, generic, competitor) × period. Each query has one class, so own counts and market figures both add up over classes.';
+COMMENT ON COLUMN sqp.query_class_summary.asin_cart_add_count IS 'Cart adds, own ASIN.';
+COMMENT ON COLUMN sqp.query_class_summary.asin_click_count IS 'Clicks, own ASIN.';
+COMMENT ON COLUMN sqp.query_class_summary.asin_impression_count IS 'Impressions of the own ASIN.';
+COMMENT ON COLUMN sqp.query_class_summary.asin_purchase_count IS 'Purchases, own ASIN.';
+COMMENT ON COLUMN sqp.query_class_summary.cart_add_rate IS 'Own cart adds ÷ own clicks; a fraction.';
+COMMENT ON COLUMN sqp.query_class_summary.cart_add_share IS 'Own cart adds ÷ market cart adds; a fraction, NULL where the market had none.';
+COMMENT ON COLUMN sqp.query_class_summary.cart_to_purchase_rate IS 'Own purchases ÷ own cart adds; a fraction.';
+COMMENT ON COLUMN sqp.query_class_summary.class IS 'branded, generic or competitor.';
+COMMENT ON COLUMN sqp.query_class_summary.click_share IS 'Own clicks ÷ market clicks; a fraction, NULL where the market had none.';
+COMMENT ON COLUMN sqp.query_class_summary.click_through_rate IS 'Own clicks ÷ own impressions; a fraction.';
+COMMENT ON COLUMN sqp.query_class_summary.client_id IS 'Whose report it is; the same ASIN may stand under several clients.';
+COMMENT ON COLUMN sqp.query_class_summary.impression_share IS 'Own impressions ÷ market impressions; a fraction, NULL where the market had none.';
+COMMENT ON COLUMN sqp.query_class_summary.market_cart_add_rate IS 'Market cart adds ÷ market clicks; a fraction.';
+COMMENT ON COLUMN sqp.query_class_summary.market_cart_to_purchase_rate IS 'Market purchases ÷ market cart adds; a fraction.';
+COMMENT ON COLUMN sqp.query_class_summary.market_click_through_rate IS 'Market clicks ÷ market impressions; a fraction.';
+COMMENT ON COLUMN sqp.query_class_summary.market_purchase_rate IS 'Market purchases ÷ market clicks; a fraction.';
+COMMENT ON COLUMN sqp.query_class_summary.marketplace_id IS 'As delivered; currencies differ by marketplace.';
+COMMENT ON COLUMN sqp.query_class_summary.n_queries IS 'Distinct query keys.';
+COMMENT ON COLUMN sqp.query_class_summary.period_end IS 'Last day of the period.';
+COMMENT ON COLUMN sqp.query_class_summary.period_start IS 'First day of the period.';
+COMMENT ON COLUMN sqp.query_class_summary.purchase_rate IS 'Own purchases ÷ own clicks; a fraction.';
+COMMENT ON COLUMN sqp.query_class_summary.purchase_share IS 'Own purchases ÷ market purchases; a fraction, NULL where the market had none.';
+COMMENT ON COLUMN sqp.query_class_summary.report_period IS 'WEEK (Sunday to Saturday), MONTH or QUARTER; never mixed in one sum.';
+COMMENT ON COLUMN sqp.query_class_summary.search_query_volume IS 'How often the query was searched, by everybody.';
+COMMENT ON COLUMN sqp.query_class_summary.total_cart_add_count IS 'Cart adds, whole market.';
+COMMENT ON COLUMN sqp.query_class_summary.total_click_count IS 'Clicks, whole market.';
+COMMENT ON COLUMN sqp.query_class_summary.total_purchase_count IS 'Purchases, whole market.';
+COMMENT ON COLUMN sqp.query_class_summary.total_query_impression_count IS 'Impressions, all ASINs of the market.';
 COMMENT ON FUNCTION sqp.query_key(pg_catalog.text) IS 'The key under which a query text is stored: NFKC, case-folded, white space collapsed and trimmed.';
 COMMENT ON FUNCTION sqp.query_sums(pg_catalog.text,pg_catalog.text,pg_catalog.text,pg_catalog.date[]) IS 'Own and market sums of every query over the given periods; the market once for each query and period.';
 COMMENT ON FUNCTION sqp.rank_changes(pg_catalog.text,pg_catalog.text,pg_catalog.text,pg_catalog.date,pg_catalog.text,integer) IS 'Own ASINs whose rank on a query changed: change = previous search_query_score − score, so positive is better (1 is the best rank). Only ASIN × query rows of both periods.';
@@ -3864,8 +4343,43 @@ COMMENT ON FUNCTION sqp.remove_brand(pg_catalog.text,pg_catalog.text) IS 'Remove
 COMMENT ON FUNCTION sqp.remove_brand_term(pg_catalog.text,pg_catalog.text,pg_catalog.text) IS 'Removes a term; returns whether there was one.';
 COMMENT ON FUNCTION sqp.rename_brand(pg_catalog.text,pg_catalog.text,pg_catalog.text) IS 'Gives a brand another name; its ASINs and terms stay with it.';
 COMMENT ON TABLE sqp.report_coverage IS 'What is known of an own ASIN in a period, from its first measured one to the last report of its series: a missing row is not a zero.';
+COMMENT ON COLUMN sqp.report_coverage.asin IS 'Own (child) ASIN.';
+COMMENT ON COLUMN sqp.report_coverage.client_id IS 'Whose report it is; the same ASIN may stand under several clients.';
 COMMENT ON COLUMN sqp.report_coverage.coverage IS 'measured: it has rows; empty_report: the report came, without a row for it; not_covered: no report of the period came.';
+COMMENT ON COLUMN sqp.report_coverage.marketplace_id IS 'As delivered; currencies differ by marketplace.';
+COMMENT ON COLUMN sqp.report_coverage.period_start IS 'First day of the period.';
+COMMENT ON COLUMN sqp.report_coverage.report_period IS 'WEEK (Sunday to Saturday), MONTH or QUARTER; never mixed in one sum.';
 COMMENT ON MATERIALIZED VIEW sqp.search_performance_summary IS 'Brand × query × period. Brand is unmapped where sqp.asin_brand_map does not know the ASIN. Counts are events, shares and rates fractions recomputed from sums. Market figures repeat on each brand of a query: never sum them over brands.';
+COMMENT ON COLUMN sqp.search_performance_summary.asin_cart_add_count IS 'Cart adds, own ASIN.';
+COMMENT ON COLUMN sqp.search_performance_summary.asin_click_count IS 'Clicks, own ASIN.';
+COMMENT ON COLUMN sqp.search_performance_summary.asin_impression_count IS 'Impressions of the own ASIN.';
+COMMENT ON COLUMN sqp.search_performance_summary.asin_purchase_count IS 'Purchases, own ASIN.';
+COMMENT ON COLUMN sqp.search_performance_summary.brand IS 'Brand of the own ASINs; unmapped where none is known.';
+COMMENT ON COLUMN sqp.search_performance_summary.cart_add_rate IS 'Own cart adds ÷ own clicks; a fraction.';
+COMMENT ON COLUMN sqp.search_performance_summary.cart_add_share IS 'Own cart adds ÷ market cart adds; a fraction, NULL where the market had none.';
+COMMENT ON COLUMN sqp.search_performance_summary.cart_to_purchase_rate IS 'Own purchases ÷ own cart adds; a fraction.';
+COMMENT ON COLUMN sqp.search_performance_summary.click_share IS 'Own clicks ÷ market clicks; a fraction, NULL where the market had none.';
+COMMENT ON COLUMN sqp.search_performance_summary.click_through_rate IS 'Own clicks ÷ own impressions; a fraction.';
+COMMENT ON COLUMN sqp.search_performance_summary.client_id IS 'Whose report it is; the same ASIN may stand under several clients.';
+COMMENT ON COLUMN sqp.search_performance_summary.impression_share IS 'Own impressions ÷ market impressions; a fraction, NULL where the market had none.';
+COMMENT ON COLUMN sqp.search_performance_summary.market_cart_add_rate IS 'Market cart adds ÷ market clicks; a fraction.';
+COMMENT ON COLUMN sqp.search_performance_summary.market_cart_to_purchase_rate IS 'Market purchases ÷ market cart adds; a fraction.';
+COMMENT ON COLUMN sqp.search_performance_summary.market_click_through_rate IS 'Market clicks ÷ market impressions; a fraction.';
+COMMENT ON COLUMN sqp.search_performance_summary.market_purchase_rate IS 'Market purchases ÷ market clicks; a fraction.';
+COMMENT ON COLUMN sqp.search_performance_summary.marketplace_id IS 'As delivered; currencies differ by marketplace.';
+COMMENT ON COLUMN sqp.search_performance_summary.n_own_asins IS 'Own ASINs with a row.';
+COMMENT ON COLUMN sqp.search_performance_summary.period_end IS 'Last day of the period.';
+COMMENT ON COLUMN sqp.search_performance_summary.period_start IS 'First day of the period.';
+COMMENT ON COLUMN sqp.search_performance_summary.purchase_rate IS 'Own purchases ÷ own clicks; a fraction.';
+COMMENT ON COLUMN sqp.search_performance_summary.purchase_share IS 'Own purchases ÷ market purchases; a fraction, NULL where the market had none.';
+COMMENT ON COLUMN sqp.search_performance_summary.report_period IS 'WEEK (Sunday to Saturday), MONTH or QUARTER; never mixed in one sum.';
+COMMENT ON COLUMN sqp.search_performance_summary.search_query IS 'Query text as delivered; where spellings share the key, the latest delivered one.';
+COMMENT ON COLUMN sqp.search_performance_summary.search_query_key IS 'Query text, NFKC, case-folded, white space collapsed and trimmed.';
+COMMENT ON COLUMN sqp.search_performance_summary.search_query_volume IS 'How often the query was searched, by everybody.';
+COMMENT ON COLUMN sqp.search_performance_summary.total_cart_add_count IS 'Cart adds, whole market.';
+COMMENT ON COLUMN sqp.search_performance_summary.total_click_count IS 'Clicks, whole market.';
+COMMENT ON COLUMN sqp.search_performance_summary.total_purchase_count IS 'Purchases, whole market.';
+COMMENT ON COLUMN sqp.search_performance_summary.total_query_impression_count IS 'Impressions, all ASINs of the market.';
 COMMENT ON TABLE sqp.search_query_market IS 'A query in a report period, whole market, once: built from all own ASINs, before any brand filter.';
 COMMENT ON COLUMN sqp.search_query_market.client_id IS 'Whose report it is; the same ASIN may stand under several clients.';
 COMMENT ON COLUMN sqp.search_query_market.marketplace_id IS 'As delivered; currencies differ by marketplace.';
@@ -3949,7 +4463,39 @@ COMMENT ON COLUMN sqp.search_query_performance.total_two_day_shipping_click_coun
 COMMENT ON COLUMN sqp.search_query_performance.total_two_day_shipping_purchase_count IS 'Market purchases with a two-day delivery promise.';
 COMMENT ON FUNCTION sqp.share_movers(pg_catalog.text,pg_catalog.text,pg_catalog.text,pg_catalog.date,pg_catalog.text,pg_catalog.text,bigint,integer) IS 'Queries whose share moved most between two periods: gap = share now − share before, in percentage points, of one stage (impression, click, cart_add, purchase). Only queries of both periods whose market has at least min_total events of the stage in each.';
 COMMENT ON TABLE sqp.stale_alert IS 'Reports whose absence was told by a data.stale event: once each.';
+COMMENT ON COLUMN sqp.stale_alert.alerted_at IS 'When the data.stale event was owed.';
+COMMENT ON COLUMN sqp.stale_alert.client_id IS 'Whose report it is; the same ASIN may stand under several clients.';
+COMMENT ON COLUMN sqp.stale_alert.marketplace_id IS 'As delivered; currencies differ by marketplace.';
+COMMENT ON COLUMN sqp.stale_alert.period_start IS 'First day of the period.';
+COMMENT ON COLUMN sqp.stale_alert.report_period IS 'WEEK (Sunday to Saturday), MONTH or QUARTER; never mixed in one sum.';
 COMMENT ON FUNCTION sqp.unmap_asin(pg_catalog.text,pg_catalog.text,pg_catalog.text,pg_catalog.text) IS 'Removes an entry; returns whether there was one. An automatic entry then counts again.';
 COMMENT ON MATERIALIZED VIEW sqp.weekly_summary IS 'Client × marketplace × week (Sunday to Saturday), from WEEK reports only, over all queries reported. Counts are events, shares and rates fractions recomputed from sums.';
+COMMENT ON COLUMN sqp.weekly_summary.asin_cart_add_count IS 'Cart adds, own ASIN.';
+COMMENT ON COLUMN sqp.weekly_summary.asin_click_count IS 'Clicks, own ASIN.';
+COMMENT ON COLUMN sqp.weekly_summary.asin_impression_count IS 'Impressions of the own ASIN.';
+COMMENT ON COLUMN sqp.weekly_summary.asin_purchase_count IS 'Purchases, own ASIN.';
+COMMENT ON COLUMN sqp.weekly_summary.cart_add_rate IS 'Own cart adds ÷ own clicks; a fraction.';
+COMMENT ON COLUMN sqp.weekly_summary.cart_add_share IS 'Own cart adds ÷ market cart adds; a fraction, NULL where the market had none.';
+COMMENT ON COLUMN sqp.weekly_summary.cart_to_purchase_rate IS 'Own purchases ÷ own cart adds; a fraction.';
+COMMENT ON COLUMN sqp.weekly_summary.click_share IS 'Own clicks ÷ market clicks; a fraction, NULL where the market had none.';
+COMMENT ON COLUMN sqp.weekly_summary.click_through_rate IS 'Own clicks ÷ own impressions; a fraction.';
+COMMENT ON COLUMN sqp.weekly_summary.client_id IS 'Whose report it is; the same ASIN may stand under several clients.';
+COMMENT ON COLUMN sqp.weekly_summary.impression_share IS 'Own impressions ÷ market impressions; a fraction, NULL where the market had none.';
+COMMENT ON COLUMN sqp.weekly_summary.market_cart_add_rate IS 'Market cart adds ÷ market clicks; a fraction.';
+COMMENT ON COLUMN sqp.weekly_summary.market_cart_to_purchase_rate IS 'Market purchases ÷ market cart adds; a fraction.';
+COMMENT ON COLUMN sqp.weekly_summary.market_click_through_rate IS 'Market clicks ÷ market impressions; a fraction.';
+COMMENT ON COLUMN sqp.weekly_summary.market_purchase_rate IS 'Market purchases ÷ market clicks; a fraction.';
+COMMENT ON COLUMN sqp.weekly_summary.marketplace_id IS 'As delivered; currencies differ by marketplace.';
+COMMENT ON COLUMN sqp.weekly_summary.n_own_asins IS 'Own ASINs with a row.';
+COMMENT ON COLUMN sqp.weekly_summary.n_queries IS 'Distinct query keys.';
 COMMENT ON COLUMN sqp.weekly_summary.n_totals_disagree IS 'Queries whose rows delivered different totals; the latest delivery was taken.';
+COMMENT ON COLUMN sqp.weekly_summary.period_end IS 'Last day of the period.';
+COMMENT ON COLUMN sqp.weekly_summary.period_start IS 'First day of the period.';
+COMMENT ON COLUMN sqp.weekly_summary.purchase_rate IS 'Own purchases ÷ own clicks; a fraction.';
+COMMENT ON COLUMN sqp.weekly_summary.purchase_share IS 'Own purchases ÷ market purchases; a fraction, NULL where the market had none.';
+COMMENT ON COLUMN sqp.weekly_summary.search_query_volume IS 'How often the query was searched, by everybody.';
+COMMENT ON COLUMN sqp.weekly_summary.total_cart_add_count IS 'Cart adds, whole market.';
+COMMENT ON COLUMN sqp.weekly_summary.total_click_count IS 'Clicks, whole market.';
+COMMENT ON COLUMN sqp.weekly_summary.total_purchase_count IS 'Purchases, whole market.';
+COMMENT ON COLUMN sqp.weekly_summary.total_query_impression_count IS 'Impressions, all ASINs of the market.';
 COMMENT ON FUNCTION sqp.year_before(pg_catalog.text,pg_catalog.date) IS 'Start of the period a year before; of a week 364 days, so that it stays on Sunday.';

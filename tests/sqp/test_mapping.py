@@ -14,7 +14,7 @@ type Connection = pg8000.native.Connection
 
 
 def _copy(warehouse: Connection, view: str, text: str) -> None:
-    warehouse.run(f"COPY sqp.{view} FROM STDIN (FORMAT csv, HEADER true)", stream=io.BytesIO(text.encode()))
+    warehouse.run(f"COPY sqp.{view} FROM STDIN (FORMAT csv, HEADER match)", stream=io.BytesIO(text.encode()))
 
 
 def _brands(warehouse: Connection) -> dict[str, int]:
@@ -46,6 +46,7 @@ def test_a_manual_entry_beats_an_automatic_one_until_it_is_taken_back(warehouse:
 
 def test_csv_files_fill_the_mapping_and_a_second_time_change_nothing(warehouse: Connection) -> None:
     files = {
+        "brand_import": "client_id,brand\nc1,Edge\n",
         "asin_brand_import": "client_id,marketplace_id,asin,brand\nc1,US,A1,Edge\nc1,US,A2, Köhler & Söhne \n",
         "brand_term_import": "client_id,brand,term\nc1,Edge,Edge  Wise\n",
         "query_class_import": "client_id,marketplace_id,search_query,class\nc1,US,Rival Knife,competitor\n",
@@ -74,8 +75,10 @@ def test_a_file_raises_a_version_once(warehouse: Connection) -> None:
     [
         ("SELECT sqp.map_asin('c1', 'US', 'A1', 'Nobody')", "client c1 has no brand Nobody"),
         ("SELECT sqp.add_brand('c1', ' ')", "brand is missing"),
-        ("SELECT sqp.add_brand('c1', 'unmapped')", "brands_brand_check"),
-        ("SELECT sqp.classify_query('c1', 'US', 'q', 'strange')", "query_class_class_check"),
+        ("SELECT sqp.add_brand('c1', 'unmapped')", "no brand can be called unmapped"),
+        ("SELECT sqp.classify_query('c1', 'US', 'q', 'strange')", "class is strange"),
+        ("SELECT sqp.map_asin('c1', 'US', 'B0123456789', 'Edge')", "B0123456789 is no ASIN"),
+        ("SELECT sqp.map_asin('c1', 'US', 'A1', 'Edge', 'guessed')", "origin is guessed"),
         ("SELECT sqp.add_brand_term('c1', 'Nobody', 't')", "client c1 has no brand Nobody"),
     ],
 )
@@ -85,10 +88,58 @@ def test_wrong_entries_are_refused(warehouse: Connection, statement: str, messag
     assert message in str(refused.value)
 
 
-def test_a_file_with_a_wrong_line_changes_nothing(warehouse: Connection) -> None:
-    with pytest.raises(DatabaseError, match="asin is missing"):
-        _copy(warehouse, "asin_brand_import", "client_id,marketplace_id,asin,brand\nc1,US,A1,Edge\nc1,US,,Edge\n")
-    assert warehouse.run("SELECT count(*) FROM sqp.brands") == [[0]]
+_ASINS = "client_id,marketplace_id,asin,brand\n"
+
+
+@pytest.mark.parametrize(
+    ("view", "text", "message", "line"),
+    [
+        ("asin_brand_import", f"{_ASINS}c1,US,A1,Edge\nc1,US,,Edge\n", "asin is missing", 3),
+        ("asin_brand_import", f"{_ASINS}c1,US,A1,Edge\nc1,US,A2\n", 'missing data for column "brand"', 3),
+        ("asin_brand_import", f"{_ASINS}c1,US,A1,Edge\nc1,US,A2,Edge,x\n", "extra data after last expected column", 3),
+        ("asin_brand_import", f"{_ASINS}c1,US,A1,Edge\nc1,US,B0123456789,Edge\n", "B0123456789 is no ASIN", 3),
+        ("asin_brand_import", f"{_ASINS}c1,US,A1,Edge\nc1,US,A2,unmapped\n", "no brand can be called unmapped", 3),
+        (
+            "asin_brand_import",
+            f"{_ASINS}c1,US,A1,Edge\nc1,DE,A1,Other\n c1,US,A1 ,Other\n",
+            "A1 of c1, US stands twice, as Edge and as Other",
+            4,
+        ),
+        ("asin_brand_import", "client_id,asin,marketplace_id,brand\nc1,A1,US,Edge\n", "column name mismatch", 1),
+        ("brand_import", "client_id,brand\nc1,Edge\nc1,\n", "brand is missing", 3),
+        ("brand_term_import", 'client_id,brand,term\nc1,Edge,edge\nc1,Edge," "\n', "term is missing", 3),
+        (
+            "query_class_import",
+            "client_id,marketplace_id,search_query,class\nc1,US,a,generic\nc1,US,b,own\n",
+            "class is own",
+            3,
+        ),
+        (
+            "query_class_import",
+            "client_id,marketplace_id,search_query,class\nc1,US,A b,generic\nc1,US,a  B,competitor\n",
+            "a b of c1, US stands twice, as generic and as competitor",
+            3,
+        ),
+    ],
+)
+def test_a_file_with_a_wrong_line_is_refused_with_its_number_and_changes_nothing(
+    warehouse: Connection, view: str, text: str, message: str, line: int
+) -> None:
+    with pytest.raises(DatabaseError) as refused:
+        _copy(warehouse, view, text)
+    details = refused.value.args[0]
+    assert message in details["M"]
+    assert f"COPY {view}, line {line}" in details["W"]
+    for table in ("brands", "asin_brand_map", "brand_terms", "query_class"):
+        assert warehouse.run(f"SELECT count(*) FROM sqp.{table}") == [[0]]
+
+
+def test_a_second_file_in_one_transaction_may_say_something_else(warehouse: Connection) -> None:
+    warehouse.run("BEGIN")
+    for brand in ("Edge", "Other"):
+        _copy(warehouse, "asin_brand_import", f"{_ASINS}c1,US,A1,{brand}\nc1,US,A1,{brand}\n")
+    warehouse.run("COMMIT")
+    assert warehouse.run("SELECT asin, brand FROM sqp.asin_brand_import") == [["A1", "Other"]]
 
 
 def test_queries_get_their_class_by_entry_then_by_term(warehouse: Connection) -> None:
