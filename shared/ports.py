@@ -27,6 +27,8 @@ class SourceTable:
     columns: tuple[Column, ...]
     is_table: bool
     """False for views and anything else that cannot be read `FOR SYSTEM_TIME AS OF`."""
+    sql: str | None = None
+    """The query itself, where the source is named SQL."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,6 +80,11 @@ class Source(Protocol):
 
     def describe(self, reference: str) -> SourceTable:
         """Columns of a table or view; InvalidRegistration when it does not exist or may not be read."""
+        ...
+
+    def describe_query(self, reference: str, sql: str) -> SourceTable:
+        """Columns of what a query over `@snapshot_at` answers, without running it; InvalidRegistration when BigQuery
+        refuses it."""
         ...
 
     def run(self, job: QueryJob, *, timeout: float) -> JobResult:

@@ -22,6 +22,7 @@ _ROUTES = (
     "history",
     "metrics",
     "configuration",
+    "named_sql",
     "dead_letters",
     "audit",
     "webhooks",

@@ -170,6 +170,16 @@ CREATE TABLE refresh.refresh_input_version (
     CONSTRAINT refresh_input_version_pkey PRIMARY KEY (table_schema, table_name)
 );
 
+CREATE TABLE refresh.refresh_named_sql (
+    name text NOT NULL,
+    sql text NOT NULL,
+    description text NOT NULL DEFAULT ''::text,
+    changed_at timestamp with time zone NOT NULL DEFAULT now(),
+    CONSTRAINT refresh_named_sql_pkey PRIMARY KEY (name),
+    CONSTRAINT refresh_named_sql_name_check CHECK ((name ~ '^[a-z][a-z0-9_]{0,62}$'::text)),
+    CONSTRAINT refresh_named_sql_sql_check CHECK (((sql ~ '\S'::text) AND (octet_length(sql) <= 200000)))
+);
+
 CREATE TABLE refresh.refresh_outbox (
     outbox_id bigint NOT NULL GENERATED ALWAYS AS IDENTITY,
     topic text NOT NULL,
@@ -1335,6 +1345,19 @@ BEGIN
     RETURN NULL;
 END $$;
 
+CREATE FUNCTION refresh.audit_named_sql()
+    RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path=pg_catalog, pg_temp
+    AS $$
+BEGIN
+    INSERT INTO refresh.refresh_audit_log (event, details)
+    VALUES ('named_sql_changed', jsonb_build_object(
+        'by', coalesce(nullif(current_setting('refresh.actor', true), ''), session_user),
+        'name', coalesce(NEW.name, OLD.name), 'old', OLD.sql, 'new', NEW.sql));
+    RETURN NULL;
+END $$;
+
 CREATE FUNCTION refresh.audit_run_move()
     RETURNS trigger
     LANGUAGE plpgsql
@@ -1737,7 +1760,14 @@ BEGIN
     END IF;
     IF entry.source IS NULL THEN
         PERFORM refresh.refuse_registration(entry, 'source', 'is missing',
-            'Set source to the BigQuery table or view, as project.dataset.table.');
+            'Set source to the BigQuery table or view, as project.dataset.table, or to a named SQL, as sql:name.');
+    END IF;
+    IF starts_with(entry.source, 'sql:') THEN
+        IF NOT EXISTS (SELECT FROM refresh.refresh_named_sql n WHERE entry.source = 'sql:' || n.name) THEN
+            PERFORM refresh.refuse_registration(entry, 'source', format('is %s, and there is no such named SQL', entry.source),
+                'INSERT INTO refresh.refresh_named_sql (name, sql) VALUES (…) first, or correct the name.');
+        END IF;
+        RETURN;
     END IF;
     -- A project may have a domain in front (example.com:project), a table name also letters of any script, - and spaces.
     IF entry.source !~ '^([A-Za-z0-9.-]+:)?[A-Za-z0-9][A-Za-z0-9_-]*\.[A-Za-z0-9_]+\.[^].:`"''\\*@$/(){}\[[:cntrl:]]+$' THEN
@@ -2097,6 +2127,29 @@ BEGIN
     EXECUTE format('ALTER DEFAULT PRIVILEGES IN SCHEMA %I GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO refresh_loader', schema_name);
     EXECUTE format('ALTER DEFAULT PRIVILEGES IN SCHEMA %I GRANT USAGE ON SEQUENCES TO refresh_loader', schema_name);
     EXECUTE format('ALTER DEFAULT PRIVILEGES IN SCHEMA %I GRANT SELECT ON TABLES TO refresh_reader, refresh_api', schema_name);
+END $$;
+
+CREATE FUNCTION refresh.guard_named_sql()
+    RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path=pg_catalog, pg_temp
+    AS $$
+DECLARE
+    users text;
+BEGIN
+    IF TG_OP <> 'INSERT' AND (TG_OP = 'DELETE' OR NEW.name <> OLD.name) THEN
+        SELECT string_agg(r.table_schema || '.' || r.table_name, ', ' ORDER BY 1) INTO users
+        FROM refresh.refresh_table_registry r WHERE r.source = 'sql:' || OLD.name;
+        IF users IS NOT NULL THEN
+            RAISE EXCEPTION 'named SQL % is the source of %', OLD.name, users USING ERRCODE = 'foreign_key_violation',
+                HINT = 'Give these tables another source first.';
+        END IF;
+    END IF;
+    IF TG_OP = 'DELETE' THEN
+        RETURN OLD;
+    END IF;
+    NEW.changed_at := now();
+    RETURN NEW;
 END $$;
 
 CREATE FUNCTION refresh.guard_task_move()
@@ -3743,6 +3796,8 @@ CREATE TRIGGER no_truncate BEFORE TRUNCATE ON refresh.refresh_audit_log_rest FOR
 CREATE TRIGGER audit_slice_move AFTER UPDATE ON refresh.refresh_checkpoint FOR EACH ROW EXECUTE FUNCTION refresh.audit_slice_move();
 CREATE TRIGGER audit_dependency AFTER INSERT OR DELETE OR UPDATE ON refresh.refresh_dependency FOR EACH ROW EXECUTE FUNCTION refresh.audit_dependency();
 CREATE TRIGGER check_dependency BEFORE INSERT OR UPDATE ON refresh.refresh_dependency FOR EACH ROW EXECUTE FUNCTION refresh.check_dependency();
+CREATE TRIGGER audit_named_sql AFTER INSERT OR DELETE OR UPDATE ON refresh.refresh_named_sql FOR EACH ROW EXECUTE FUNCTION refresh.audit_named_sql();
+CREATE TRIGGER guard_named_sql BEFORE INSERT OR DELETE OR UPDATE ON refresh.refresh_named_sql FOR EACH ROW EXECUTE FUNCTION refresh.guard_named_sql();
 CREATE TRIGGER audit_run_move AFTER INSERT OR UPDATE ON refresh.refresh_run FOR EACH ROW EXECUTE FUNCTION refresh.audit_run_move();
 CREATE TRIGGER audit_configuration AFTER INSERT OR DELETE OR UPDATE ON refresh.refresh_table_registry FOR EACH ROW EXECUTE FUNCTION refresh.audit_configuration();
 CREATE TRIGGER check_quality_rules BEFORE INSERT OR UPDATE OF checks ON refresh.refresh_table_registry FOR EACH ROW WHEN ((jsonb_typeof(new.checks) = 'object'::text)) EXECUTE FUNCTION refresh.check_quality_rules();
@@ -3804,6 +3859,8 @@ COMMENT ON TABLE refresh.refresh_dead_letter IS 'A message that nobody could han
 COMMENT ON TABLE refresh.refresh_dependency IS 'A table waits for another: hard needs its success, soft only its end.';
 COMMENT ON TABLE refresh.refresh_heartbeat IS 'When the sweep, and its hourly cleanup, last ran to their end.';
 COMMENT ON TABLE refresh.refresh_input_version IS 'A table without a source that summaries read, such as a mapping kept by hand, with a version that its changes raise.';
+COMMENT ON TABLE refresh.refresh_named_sql IS 'A SELECT in GoogleSQL that tables take as their source, as sql:name.';
+COMMENT ON COLUMN refresh.refresh_named_sql.sql IS 'Reads every table FOR SYSTEM_TIME AS OF @snapshot_at.';
 COMMENT ON TABLE refresh.refresh_outbox IS 'A message that is owed, written in the transaction that makes it true.';
 COMMENT ON TABLE refresh.refresh_partition_state IS 'A scope value of a target table as last published; fingerprint NULL: the scope had vanished.';
 COMMENT ON TABLE refresh.refresh_quarantine IS 'A source row that the target cannot hold, with the reason.';
@@ -3821,7 +3878,7 @@ COMMENT ON COLUMN refresh.refresh_table_registry.nul_policies IS 'JSON object, t
 COMMENT ON COLUMN refresh.refresh_table_registry.scanned_snapshot_at IS 'Newest snapshot at which a published run scanned every scope from scanned_from on.';
 COMMENT ON COLUMN refresh.refresh_table_registry.scope_bucket IS 'day, week (from Sunday), month or hash:N: scope values of many distinct ones.';
 COMMENT ON COLUMN refresh.refresh_table_registry.scope_column IS 'Target column whose values are planned, compared and published apart.';
-COMMENT ON COLUMN refresh.refresh_table_registry.source IS 'BigQuery table or view, project.dataset.table.';
+COMMENT ON COLUMN refresh.refresh_table_registry.source IS 'BigQuery table or view, project.dataset.table, or a named SQL, sql:name.';
 COMMENT ON COLUMN refresh.refresh_task.attempt IS 'Claims since the task last made progress.';
 COMMENT ON COLUMN refresh.refresh_task.commit_marker IS 'Written by each fenced transaction: tells whether a COMMIT without reply took place.';
 COMMENT ON COLUMN refresh.refresh_task.owed_at IS 'When a message for the task was last put into the outbox.';

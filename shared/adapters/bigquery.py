@@ -22,7 +22,7 @@ from requests.exceptions import RequestException
 from shared.adapters.bigquery_errors import job_error, request_error, stream_error
 from shared.adapters.bigquery_schema import column_of, query_parameter
 from shared.domain.errors import InvalidRegistration, PermanentError, ResultLost, RetryLater, StillRunning
-from shared.ports import JobResult, QueryJob, ReadSession, Row, SourceTable
+from shared.ports import JobResult, QueryJob, QueryParameter, ReadSession, Row, SourceTable
 
 _CALL_TIMEOUT_SECONDS = 30.0
 _PASSING = (
@@ -81,6 +81,23 @@ class BigQuerySource:
             reference=reference,
             columns=tuple(column_of(field) for field in table.schema),
             is_table=table.table_type in _TABLES,
+        )
+
+    def describe_query(self, reference: str, sql: str) -> SourceTable:
+        """See `ports.Source`."""
+        snapshot = QueryParameter(name="snapshot_at", type="TIMESTAMP", value=self.now())
+        config = bigquery.QueryJobConfig(
+            dry_run=True, use_query_cache=False, query_parameters=[query_parameter(snapshot)]
+        )
+        try:
+            with _requests():
+                job = self._client.query(
+                    sql, job_config=config, retry=_CALL_RETRY, job_retry=None, timeout=_CALL_TIMEOUT_SECONDS
+                )
+        except (api.BadRequest, api.NotFound, PermanentError) as error:
+            raise InvalidRegistration(f"BigQuery refuses {reference}: {error}") from error
+        return SourceTable(
+            reference=reference, columns=tuple(column_of(field) for field in job.schema or ()), is_table=False, sql=sql
         )
 
     def run(self, job: QueryJob, *, timeout: float) -> JobResult:

@@ -28,9 +28,11 @@ class Definition:
 
     table: TableName
     source: str
-    """`project.dataset.table` of the source table or view."""
+    """`project.dataset.table` of the source table or view, or `sql:name`."""
     source_is_table: bool
     """False for a view: it is materialised once per run."""
+    source_sql: str | None
+    """The query, where the source is named SQL: it is materialised like a view, at the run's snapshot."""
     inputs: tuple[Input, ...]
     dataset: Dataset | None
     """The handler's own query over `source`; None: the source's rows as they are."""
@@ -54,7 +56,7 @@ class Definition:
     def hash(self) -> str:
         """Sixteen hex digits over everything that decides what a source row becomes."""
         decisive = {
-            "source": self.source,
+            "source": self.source if self.source_sql is None else self.source_sql,
             "inputs": [asdict(column) for column in self.inputs],
             "query": self.dataset.sql if self.dataset else None,
             "columns": [asdict(column) for column in self.columns],

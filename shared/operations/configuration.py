@@ -11,9 +11,11 @@ from typing import Any
 from shared.domain.definition import Definition
 from shared.domain.errors import RefreshError
 from shared.domain.ids import TableName
+from shared.operations.named_sql import find_named_sql
 from shared.operations.requests import TablesUnknown
+from shared.planning.named_sql import named_sql
 from shared.ports import Row, Session, Source, SourceTable, Store
-from shared.refresh.define import fit
+from shared.refresh.define import describe_source, fit
 from shared.sql import statement
 
 DEFINING = frozenset(
@@ -104,7 +106,9 @@ def register(store: Store, source: Source, table: TableName, options: Mapping[st
             raise TargetMissing(f"{table} does not exist in Postgres")
     reference = options.get("source")
     handler = options.get("handler", _PLAIN_COPY)
-    described = source.describe(reference) if reference and handler != _NO_SOURCE and _whole(reference) else None
+    described = None
+    if reference and handler != _NO_SOURCE and _whole(reference):
+        described = describe_source(source, reference, find_named_sql(store, reference))
     with store.transaction() as session:
         session.run(statement("set_actor"), actor=actor)
         session.run(statement("register_with_options"), **key, options=json.dumps(dict(options)))
@@ -121,12 +125,14 @@ def _described(store: Store, source: Source, wanted: Change, *, always: bool = F
     becomes = rows[0] | dict(wanted.fields)
     if becomes["handler"] == _NO_SOURCE or not becomes["source"] or not _whole(becomes["source"]):
         return None
-    return source.describe(becomes["source"]) if always or DEFINING & wanted.fields.keys() else None
+    if not always and not DEFINING & wanted.fields.keys():
+        return None
+    return describe_source(source, becomes["source"], find_named_sql(store, becomes["source"]))
 
 
 def _whole(reference: str) -> bool:
-    """Whether it can be a table's name at all; the database says what is wrong with one that cannot."""
-    return all(reference.split(".", 2)) and reference.count(".") >= 2
+    """Whether it can be a source's name at all; the database says what is wrong with one that cannot."""
+    return named_sql(reference) is not None or (all(reference.split(".", 2)) and reference.count(".") >= 2)
 
 
 def _apply(session: Session, wanted: Change, described: SourceTable | None) -> Definition | None:

@@ -8,10 +8,11 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from shared.domain.errors import PermanentError, RefreshError, ResultLost, StillRunning
+from shared.domain.errors import InvalidRegistration, PermanentError, RefreshError, ResultLost, StillRunning
 from shared.domain.ids import RunId
 from shared.domain.quoting import bigquery_table
 from shared.operations.requests import Asking, NothingToRefresh, check_tables, find, insert_run
+from shared.planning.named_sql import named_sql, tables_read
 from shared.ports import QueryJob, QueryParameter, Row, Source, Store
 from shared.sql import statement
 
@@ -87,11 +88,19 @@ def _snapshot(source: Source, rows: Sequence[Row], snapshot_at: datetime | None)
     superseded = [row["table"] for row in rows if row["superseded"]]
     if superseded:
         return None, f"newer data was published since, of {', '.join(superseded[:10])}"
-    sources = sorted({row["source"] for row in rows if row["handler"] != "summaries"})
+    try:
+        sources = sorted({table for row in rows if row["handler"] != "summaries" for table in _tables(row)})
+    except InvalidRegistration as error:
+        return None, str(error)
     for start in range(0, len(sources), _SOURCES_A_QUERY):
         if not _readable(source, sources[start : start + _SOURCES_A_QUERY], snapshot_at):
             return None, "the source can no longer be read as it was then"
     return snapshot_at, "the source can still be read as it was then, and nothing newer was published"
+
+
+def _tables(row: Row) -> tuple[str, ...]:
+    name = named_sql(row["source"])
+    return (row["source"],) if name is None else tables_read(name, row["source_sql"])
 
 
 def _readable(source: Source, sources: Sequence[str], snapshot_at: datetime) -> bool:

@@ -97,9 +97,11 @@ def slice_query(
     return SourceQuery(sql=sql, parameters=parameters)
 
 
-def view_query(definition: Definition) -> str:
-    """The statement that materialises a source view once."""
-    return f"SELECT * FROM {bigquery_table(definition.source)}"
+def view_query(definition: Definition, *, snapshot_at: datetime) -> SourceQuery:
+    """The statement that materialises a source view, or named SQL at the run's snapshot, once."""
+    if definition.source_sql is not None:
+        return SourceQuery(sql=definition.source_sql, parameters=_snapshot(snapshot_at))
+    return SourceQuery(sql=f"SELECT * FROM {bigquery_table(definition.source)}", parameters=())
 
 
 def _snapshot(snapshot_at: datetime | None) -> tuple[QueryParameter, ...]:

@@ -14,7 +14,8 @@ from shared.domain.ids import TableName
 from shared.domain.quoting import bigquery_identifier
 from shared.domain.scope import Scope
 from shared.domain.types import TargetColumn, WireColumn, match_column, target_name
-from shared.ports import Row, SourceTable
+from shared.planning.named_sql import named_sql, tables_read
+from shared.ports import Row, Source, SourceTable
 from shared.refresh.runtime import Runtime
 from shared.sql import statement
 
@@ -33,7 +34,7 @@ def define(runtime: Runtime, table: TableName, datasets: Datasets) -> Definition
     if not targets:
         raise InvalidRegistration(f"{table} does not exist in Postgres: create it, or remove its registration")
     try:
-        source = runtime.source.describe(rows[0]["source"])
+        source = describe_source(runtime.source, rows[0]["source"], rows[0]["source_sql"])
     except InvalidRegistration as error:
         raise InvalidRegistration(f"{table}: {error}") from error
     definition = fit(table, rows[0], source, targets, datasets)
@@ -43,6 +44,17 @@ def define(runtime: Runtime, table: TableName, datasets: Datasets) -> Definition
             f"{table}: no unique index is on exactly the key ({columns}): CREATE UNIQUE INDEX ON {table} ({columns})"
         )
     return definition
+
+
+def describe_source(source: Source, reference: str, sql: str | None) -> SourceTable:
+    """The source of a registration: a table, a view, or the named SQL whose text is `sql`. InvalidRegistration."""
+    name = named_sql(reference)
+    if name is None:
+        return source.describe(reference)
+    if sql is None:
+        raise InvalidRegistration(f"there is no named SQL {name}: insert it into refresh.refresh_named_sql")
+    tables_read(name, sql)
+    return source.describe_query(reference, sql)
 
 
 def fit(table: TableName, registry: Row, source: SourceTable, targets: list[Row], datasets: Datasets) -> Definition:
@@ -68,6 +80,7 @@ def fit(table: TableName, registry: Row, source: SourceTable, targets: list[Row]
         table=table,
         source=source.reference,
         source_is_table=source.is_table,
+        source_sql=source.sql,
         inputs=inputs,
         dataset=dataset,
         columns=wires,

@@ -36,15 +36,18 @@ def labels(task: TaskId, step: str) -> dict[str, str]:
 def source_relation(
     runtime: Runtime, claim: Claim, definition: Definition, snapshot_at: datetime, budget: Budget
 ) -> tuple[str, datetime | None]:
-    """What the queries read, and as of when: the source table, or the one result that its view was materialised
-    into."""
+    """What the queries read, and as of when: the source table, or the one result that its view or named SQL was
+    materialised into."""
     if definition.source_is_table:
         return definition.source, snapshot_at
+
+    query = view_query(definition, snapshot_at=snapshot_at)
 
     def materialise(generation: int) -> str:
         job = QueryJob(
             job_id=view_job_id(claim.task, generation),
-            sql=view_query(definition),
+            sql=query.sql,
+            parameters=query.parameters,
             max_bytes_billed=definition.max_bytes_billed,
             labels=labels(claim.task, "view"),
         )

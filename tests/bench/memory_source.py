@@ -46,6 +46,9 @@ class MemorySource:
     def describe(self, reference: str) -> SourceTable:
         return SourceTable(reference=reference, columns=COLUMNS, is_table=True)
 
+    def describe_query(self, reference: str, sql: str) -> SourceTable:
+        raise NotImplementedError("the benchmark has no named SQL")
+
     def run(self, job: QueryJob, *, timeout: float) -> JobResult:
         scopes: list[str] = next((one.value for one in job.parameters if one.name == "scopes"), [])
         self._slices[job.job_id] = [date.fromisoformat(value) for value in scopes]

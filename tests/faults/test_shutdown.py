@@ -194,6 +194,9 @@ class CountingSource:
     def describe(self, reference: str) -> SourceTable:
         return self._source.describe(reference)
 
+    def describe_query(self, reference: str, sql: str) -> SourceTable:
+        return self._source.describe_query(reference, sql)
+
     def run(self, job: QueryJob, *, timeout: float) -> JobResult:
         self.jobs += 1
         return self._source.run(job, timeout=timeout)

@@ -110,6 +110,10 @@ class FailingSource:
         self._failure.call("describe")
         return self._source.describe(reference)
 
+    def describe_query(self, reference: str, sql: str) -> SourceTable:
+        self._failure.call("describe_query")
+        return self._source.describe_query(reference, sql)
+
     def run(self, job: QueryJob, *, timeout: float) -> JobResult:
         self._failure.call("run")
         return self._source.run(job, timeout=timeout)

@@ -42,6 +42,10 @@ class RecordedSource:
         described: SourceTable = self._once(("describe", reference), lambda: self._source.describe(reference))
         return described
 
+    def describe_query(self, reference: str, sql: str) -> SourceTable:
+        described: SourceTable = self._once(("query", sql), lambda: self._source.describe_query(reference, sql))
+        return described
+
     def run(self, job: QueryJob, *, timeout: float) -> JobResult:
         question = ("run", job.sql, repr(job.parameters))
         result: JobResult = self._once(question, lambda: self._source.run(job, timeout=timeout))

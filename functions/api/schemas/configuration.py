@@ -39,7 +39,7 @@ class Configuration(Answer):
     config_version: int
     created_at: datetime
     handler: Handler
-    source: str | None = Field(description="BigQuery table or view, project.dataset.table.")
+    source: str | None = Field(description="BigQuery table or view, project.dataset.table, or a named SQL, sql:name.")
     column_map: dict[str, str | None] = Field(description="Source column to target column; null leaves a column out.")
     key_columns: list[str]
     scope_column: str | None = Field(description="Target column whose values are planned, compared, published apart.")
