@@ -3,6 +3,7 @@
 
 CREATE SCHEMA refresh;
 CREATE SCHEMA refresh_staging;
+CREATE SCHEMA refresh_undo;
 CREATE SCHEMA sqp;
 
 CREATE TABLE refresh.managed_schema (
@@ -207,6 +208,48 @@ CREATE TABLE refresh.refresh_partition_state (
     CONSTRAINT refresh_partition_state_table_schema_table_name_fkey FOREIGN KEY (table_schema, table_name) REFERENCES refresh.refresh_table_registry(table_schema, table_name) ON DELETE CASCADE
 );
 
+CREATE TABLE refresh.refresh_publish (
+    publish_id bigint NOT NULL GENERATED ALWAYS AS IDENTITY,
+    run_id uuid NOT NULL,
+    table_schema text NOT NULL,
+    table_name text NOT NULL,
+    published_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+    was_empty boolean NOT NULL,
+    rows_inserted bigint NOT NULL,
+    rows_updated bigint NOT NULL,
+    rows_deleted bigint NOT NULL,
+    key_columns text[] NOT NULL,
+    undo_table text,
+    undo_bytes bigint NOT NULL DEFAULT 0,
+    last_refreshed_before timestamp with time zone,
+    scanned_snapshot_before timestamp with time zone,
+    expired_at timestamp with time zone,
+    rolled_back_at timestamp with time zone,
+    rolled_back_by text,
+    rollback_reason text,
+    CONSTRAINT refresh_publish_run_id_table_schema_table_name_key UNIQUE (run_id, table_schema, table_name),
+    CONSTRAINT refresh_publish_undo_table_key UNIQUE (undo_table),
+    CONSTRAINT refresh_publish_pkey PRIMARY KEY (publish_id),
+    CONSTRAINT refresh_publish_run_id_table_schema_table_name_fkey FOREIGN KEY (run_id, table_schema, table_name) REFERENCES refresh.refresh_task(run_id, table_schema, table_name) ON DELETE CASCADE,
+    CONSTRAINT refresh_publish_check CHECK (((undo_table IS NULL) OR ((expired_at IS NULL) AND (rolled_back_at IS NULL)))),
+    CONSTRAINT refresh_publish_check1 CHECK (((expired_at IS NULL) OR (rolled_back_at IS NULL)))
+);
+
+CREATE TABLE refresh.refresh_publish_scope (
+    publish_id bigint NOT NULL,
+    scope text,
+    fingerprint text,
+    was_published boolean NOT NULL,
+    fingerprint_before text,
+    definition_hash_before text,
+    rows_before bigint,
+    rows_quarantined_before bigint,
+    run_id_before uuid,
+    published_at_before timestamp with time zone,
+    CONSTRAINT refresh_publish_scope_publish_id_scope_key UNIQUE NULLS NOT DISTINCT (publish_id, scope),
+    CONSTRAINT refresh_publish_scope_publish_id_fkey FOREIGN KEY (publish_id) REFERENCES refresh.refresh_publish(publish_id) ON DELETE CASCADE
+);
+
 CREATE TABLE refresh.refresh_quarantine (
     quarantine_id bigint NOT NULL GENERATED ALWAYS AS IDENTITY,
     run_id uuid NOT NULL,
@@ -272,6 +315,7 @@ CREATE TABLE refresh.refresh_table_registry (
     scanned_snapshot_at timestamp with time zone,
     scanned_from text,
     created_at timestamp with time zone NOT NULL DEFAULT now(),
+    rollback_publishes integer NOT NULL DEFAULT 7,
     CONSTRAINT refresh_table_registry_pkey PRIMARY KEY (table_schema, table_name),
     CONSTRAINT refresh_table_registry_check CHECK (((source IS NOT NULL) OR (handler = 'summaries'::text))),
     CONSTRAINT refresh_table_registry_check1 CHECK (((strategy <> 'append'::text) OR (cardinality(key_columns) > 0) OR (handler = ANY (ARRAY['asin'::text, 'search_queries'::text])))),
@@ -288,6 +332,7 @@ CREATE TABLE refresh.refresh_table_registry (
     CONSTRAINT refresh_table_registry_nul_policies_check CHECK ((jsonb_typeof(nul_policies) = 'object'::text)),
     CONSTRAINT refresh_table_registry_parallelism_check CHECK (((parallelism >= 1) AND (parallelism <= 32))),
     CONSTRAINT refresh_table_registry_priority_check CHECK (((priority >= 0) AND (priority <= 1000))),
+    CONSTRAINT refresh_table_registry_rollback_publishes_check CHECK (((rollback_publishes >= 0) AND (rollback_publishes <= 1000))),
     CONSTRAINT refresh_table_registry_scope_bucket_check CHECK ((scope_bucket ~ '^(day|week|month|hash:[1-9][0-9]{0,3})$'::text)),
     CONSTRAINT refresh_table_registry_slice_target_rows_check CHECK (((slice_target_rows >= 1) AND (slice_target_rows <= 100000000))),
     CONSTRAINT refresh_table_registry_strategy_check CHECK ((strategy = ANY (ARRAY['merge'::text, 'append'::text, 'replace'::text]))),
@@ -1206,6 +1251,7 @@ CREATE INDEX refresh_dead_letter_received ON refresh.refresh_dead_letter USING b
 CREATE INDEX refresh_dependency_input ON refresh.refresh_dependency USING btree (depends_on_schema, depends_on_name);
 CREATE INDEX refresh_outbox_owed ON refresh.refresh_outbox USING btree (outbox_id) WHERE (published_at IS NULL);
 CREATE INDEX refresh_outbox_published ON refresh.refresh_outbox USING btree (published_at) WHERE (published_at IS NOT NULL);
+CREATE INDEX refresh_publish_table ON refresh.refresh_publish USING btree (table_schema, table_name, publish_id DESC);
 CREATE INDEX refresh_quarantine_quarantined ON refresh.refresh_quarantine USING btree (quarantined_at);
 CREATE INDEX refresh_quarantine_task ON refresh.refresh_quarantine USING btree (run_id, table_schema, table_name, slice_no);
 CREATE INDEX refresh_run_created ON refresh.refresh_run USING btree (created_at DESC);
@@ -1707,6 +1753,17 @@ BEGIN
     RETURN NEW;
 END $$;
 
+CREATE FUNCTION refresh.check_rollback_publishes()
+    RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path=pg_catalog, pg_temp
+    AS $$
+BEGIN
+    PERFORM refresh.refuse_registration(NEW, 'rollback_publishes', format('is %s', NEW.rollback_publishes),
+        'Set rollback_publishes to a number from 0, which keeps nothing, to 1000.');
+    RETURN NEW;
+END $$;
+
 CREATE FUNCTION refresh.check_scope(entry refresh.refresh_table_registry, relation regclass)
     RETURNS void
     LANGUAGE plpgsql
@@ -2089,6 +2146,37 @@ BEGIN
 END $$;
 REVOKE EXECUTE ON FUNCTION refresh.empty_audit_rest FROM PUBLIC;
 
+CREATE FUNCTION refresh.expire_publish(expired bigint)
+    RETURNS void
+    LANGUAGE plpgsql
+    SET search_path=pg_catalog, pg_temp
+    AS $$
+DECLARE
+    undo text;
+BEGIN
+    SELECT p.undo_table INTO undo FROM refresh.refresh_publish p WHERE p.publish_id = expired;
+    IF undo IS NOT NULL THEN
+        EXECUTE format('DROP TABLE refresh_undo.%I', undo);
+    END IF;
+    DELETE FROM refresh.refresh_publish_scope s WHERE s.publish_id = expired;
+    UPDATE refresh.refresh_publish p SET undo_table = NULL, undo_bytes = 0, expired_at = clock_timestamp()
+    WHERE p.publish_id = expired;
+END $$;
+REVOKE EXECUTE ON FUNCTION refresh.expire_publish FROM PUBLIC;
+
+CREATE FUNCTION refresh.expire_publishes(of_schema text, of_name text, kept integer)
+    RETURNS bigint
+    LANGUAGE sql
+    SET search_path=pg_catalog, pg_temp
+    AS $$
+SELECT count(refresh.expire_publish(surplus.publish_id)) FROM (
+    SELECT p.publish_id FROM refresh.refresh_publish p
+    WHERE p.table_schema = of_schema AND p.table_name = of_name AND p.expired_at IS NULL AND p.rolled_back_at IS NULL
+    ORDER BY p.publish_id DESC OFFSET kept
+) surplus
+$$;
+REVOKE EXECUTE ON FUNCTION refresh.expire_publishes FROM PUBLIC;
+
 CREATE FUNCTION refresh.first_open_day()
     RETURNS date
     LANGUAGE sql STABLE
@@ -2393,7 +2481,7 @@ BEGIN
     RETURN entry;
 END $$;
 
-CREATE FUNCTION refresh.register_table(table_schema text, table_name text, source text DEFAULT NULL::text, handler text DEFAULT 'generic'::text, column_map jsonb DEFAULT '{}'::jsonb, key_columns text[] DEFAULT '{}'::text[], scope_column text DEFAULT NULL::text, scope_bucket text DEFAULT NULL::text, strategy text DEFAULT 'merge'::text, mode text DEFAULT 'live'::text, priority integer DEFAULT 100, frequency_hours integer DEFAULT 24, lookback integer DEFAULT NULL::integer, slice_target_rows integer DEFAULT 250000, parallelism integer DEFAULT 1, max_bytes_billed bigint DEFAULT NULL::bigint, checks jsonb DEFAULT '{}'::jsonb, nul_policies jsonb DEFAULT '{}'::jsonb, loaded_at_column text DEFAULT NULL::text, depends_on jsonb DEFAULT NULL::jsonb)
+CREATE FUNCTION refresh.register_table(table_schema text, table_name text, source text DEFAULT NULL::text, handler text DEFAULT 'generic'::text, column_map jsonb DEFAULT '{}'::jsonb, key_columns text[] DEFAULT '{}'::text[], scope_column text DEFAULT NULL::text, scope_bucket text DEFAULT NULL::text, strategy text DEFAULT 'merge'::text, mode text DEFAULT 'live'::text, priority integer DEFAULT 100, frequency_hours integer DEFAULT 24, lookback integer DEFAULT NULL::integer, slice_target_rows integer DEFAULT 250000, parallelism integer DEFAULT 1, max_bytes_billed bigint DEFAULT NULL::bigint, checks jsonb DEFAULT '{}'::jsonb, nul_policies jsonb DEFAULT '{}'::jsonb, loaded_at_column text DEFAULT NULL::text, depends_on jsonb DEFAULT NULL::jsonb, rollback_publishes integer DEFAULT 7)
     RETURNS refresh.refresh_table_registry
     LANGUAGE sql
     SET search_path=pg_catalog, pg_temp
@@ -2403,7 +2491,8 @@ SELECT * FROM refresh.register_options(table_schema, table_name, jsonb_build_obj
     'scope_column', scope_column, 'scope_bucket', scope_bucket, 'strategy', strategy, 'mode', mode,
     'priority', priority, 'frequency_hours', frequency_hours, 'lookback', lookback,
     'slice_target_rows', slice_target_rows, 'parallelism', parallelism, 'max_bytes_billed', max_bytes_billed,
-    'checks', checks, 'nul_policies', nul_policies, 'loaded_at_column', loaded_at_column, 'depends_on', depends_on))
+    'checks', checks, 'nul_policies', nul_policies, 'loaded_at_column', loaded_at_column, 'depends_on', depends_on,
+    'rollback_publishes', rollback_publishes))
 $$;
 
 CREATE FUNCTION refresh.request_run(tables text[] DEFAULT NULL::text[], force boolean DEFAULT false, requested_by text DEFAULT CURRENT_USER, idempotency_key text DEFAULT NULL::text)
@@ -3802,6 +3891,7 @@ CREATE TRIGGER audit_run_move AFTER INSERT OR UPDATE ON refresh.refresh_run FOR 
 CREATE TRIGGER audit_configuration AFTER INSERT OR DELETE OR UPDATE ON refresh.refresh_table_registry FOR EACH ROW EXECUTE FUNCTION refresh.audit_configuration();
 CREATE TRIGGER check_quality_rules BEFORE INSERT OR UPDATE OF checks ON refresh.refresh_table_registry FOR EACH ROW WHEN ((jsonb_typeof(new.checks) = 'object'::text)) EXECUTE FUNCTION refresh.check_quality_rules();
 CREATE TRIGGER check_registration BEFORE INSERT OR UPDATE ON refresh.refresh_table_registry FOR EACH ROW EXECUTE FUNCTION refresh.check_registration();
+CREATE TRIGGER check_rollback_publishes BEFORE INSERT OR UPDATE OF rollback_publishes ON refresh.refresh_table_registry FOR EACH ROW WHEN (((new.rollback_publishes < 0) OR (new.rollback_publishes > 1000))) EXECUTE FUNCTION refresh.check_rollback_publishes();
 CREATE TRIGGER check_unregistration BEFORE DELETE ON refresh.refresh_table_registry FOR EACH ROW EXECUTE FUNCTION refresh.check_unregistration();
 CREATE TRIGGER announce_task_end AFTER UPDATE ON refresh.refresh_task FOR EACH ROW WHEN (refresh.is_terminal(new.status)) EXECUTE FUNCTION refresh.announce_task_end();
 CREATE TRIGGER audit_task_move AFTER INSERT OR UPDATE ON refresh.refresh_task FOR EACH ROW EXECUTE FUNCTION refresh.audit_task_move();
@@ -3843,6 +3933,8 @@ COMMENT ON FUNCTION refresh.column_type(pg_catalog.regclass,pg_catalog.text) IS 
 COMMENT ON FUNCTION refresh.configuration(refresh.refresh_table_registry) IS 'The part of a registry row that people decide.';
 COMMENT ON FUNCTION refresh.disable_webhook(pg_catalog.uuid,pg_catalog.text) IS 'Disables an endpoint and ends what waits for it; false when it was disabled or is gone.';
 COMMENT ON FUNCTION refresh.empty_audit_rest() IS 'Moves the rows of the default partition of the audit log into partitions of their months.';
+COMMENT ON FUNCTION refresh.expire_publish(bigint) IS 'Throws away what a publish has overwritten.';
+COMMENT ON FUNCTION refresh.expire_publishes(pg_catalog.text,pg_catalog.text,integer) IS 'Throws away what all but the last `kept` publishes of a table have overwritten; returns how many. Under the lock of its registry row.';
 COMMENT ON FUNCTION refresh.grant_access(pg_catalog.text) IS 'Lets the loader fill, and the API and dashboards read, the tables of a schema, those made later by the caller included.';
 COMMENT ON FUNCTION refresh.is_wanted(pg_catalog.text[],pg_catalog.text[],pg_catalog.text,pg_catalog.text) IS 'Whether an endpoint with these filters gets the event.';
 COMMENT ON TABLE refresh.managed_schema IS 'Schemas whose tables register themselves by a comment that has, at its end, refresh: {…}: options of refresh.register_table as JSON.';
@@ -3863,6 +3955,11 @@ COMMENT ON TABLE refresh.refresh_named_sql IS 'A SELECT in GoogleSQL that tables
 COMMENT ON COLUMN refresh.refresh_named_sql.sql IS 'Reads every table FOR SYSTEM_TIME AS OF @snapshot_at.';
 COMMENT ON TABLE refresh.refresh_outbox IS 'A message that is owed, written in the transaction that makes it true.';
 COMMENT ON TABLE refresh.refresh_partition_state IS 'A scope value of a target table as last published; fingerprint NULL: the scope had vanished.';
+COMMENT ON TABLE refresh.refresh_publish IS 'A publish that wrote rows: what it wrote, and where what it overwrote is kept.';
+COMMENT ON COLUMN refresh.refresh_publish.expired_at IS 'When what it overwrote was thrown away; it cannot be taken back any more.';
+COMMENT ON COLUMN refresh.refresh_publish.key_columns IS 'By which the kept rows are found in the table; none: by their whole image.';
+COMMENT ON COLUMN refresh.refresh_publish.was_empty IS 'The table had no row before, so nothing had to be kept.';
+COMMENT ON TABLE refresh.refresh_publish_scope IS 'A scope value that a publish wrote: its fingerprint, and refresh_partition_state as it was before.';
 COMMENT ON TABLE refresh.refresh_quarantine IS 'A source row that the target cannot hold, with the reason.';
 COMMENT ON COLUMN refresh.refresh_run.request IS 'What was asked: tables (schema.name), force, mode.';
 COMMENT ON COLUMN refresh.refresh_run.snapshot_at IS 'The moment, by the clock of BigQuery, at which every query of the run reads.';
@@ -3875,6 +3972,7 @@ COMMENT ON COLUMN refresh.refresh_table_registry.key_columns IS 'Target columns 
 COMMENT ON COLUMN refresh.refresh_table_registry.loaded_at_column IS 'Target column that takes the time of the publish for rows that it wrote.';
 COMMENT ON COLUMN refresh.refresh_table_registry.lookback IS 'Days before the snapshot to scan; NULL scans everything.';
 COMMENT ON COLUMN refresh.refresh_table_registry.nul_policies IS 'JSON object, target column to strip, reject or quarantine; strip where absent.';
+COMMENT ON COLUMN refresh.refresh_table_registry.rollback_publishes IS 'How many of the last publishes that wrote rows can be taken back; 0 keeps nothing.';
 COMMENT ON COLUMN refresh.refresh_table_registry.scanned_snapshot_at IS 'Newest snapshot at which a published run scanned every scope from scanned_from on.';
 COMMENT ON COLUMN refresh.refresh_table_registry.scope_bucket IS 'day, week (from Sunday), month or hash:N: scope values of many distinct ones.';
 COMMENT ON COLUMN refresh.refresh_table_registry.scope_column IS 'Target column whose values are planned, compared and published apart.';
@@ -3884,7 +3982,7 @@ COMMENT ON COLUMN refresh.refresh_task.commit_marker IS 'Written by each fenced 
 COMMENT ON COLUMN refresh.refresh_task.owed_at IS 'When a message for the task was last put into the outbox.';
 COMMENT ON TABLE refresh.refresh_task_scope IS 'What the plan found for one scope value, and does about it.';
 COMMENT ON FUNCTION refresh.refresh_view(pg_catalog.text,pg_catalog.text) IS 'Refreshes a registered materialized view while it is read, with the rights of its owner; returns its rows.';
-COMMENT ON FUNCTION refresh.register_table(pg_catalog.text,pg_catalog.text,pg_catalog.text,pg_catalog.text,pg_catalog.jsonb,pg_catalog.text[],pg_catalog.text,pg_catalog.text,pg_catalog.text,pg_catalog.text,integer,integer,integer,integer,integer,bigint,pg_catalog.jsonb,pg_catalog.jsonb,pg_catalog.text,pg_catalog.jsonb) IS 'Registers a table, or sets its whole configuration anew. depends_on: {"schema.name": "hard" or "soft"}; NULL leaves the dependencies as they are.';
+COMMENT ON FUNCTION refresh.register_table(pg_catalog.text,pg_catalog.text,pg_catalog.text,pg_catalog.text,pg_catalog.jsonb,pg_catalog.text[],pg_catalog.text,pg_catalog.text,pg_catalog.text,pg_catalog.text,integer,integer,integer,integer,integer,bigint,pg_catalog.jsonb,pg_catalog.jsonb,pg_catalog.text,pg_catalog.jsonb,integer) IS 'Registers a table, or sets its whole configuration anew. depends_on: {"schema.name": "hard" or "soft"}; NULL leaves the dependencies as they are.';
 COMMENT ON FUNCTION refresh.request_run(pg_catalog.text[],boolean,pg_catalog.text,pg_catalog.text) IS 'Asks for a manual run of the named tables (schema.table), or of all that are enabled. Returns the run id.';
 COMMENT ON FUNCTION refresh.roll_up_days(timestamp with time zone) IS 'Fills refresh_day for whole days from `since` on (NULL: from the first task), and returns the span that it covers.';
 COMMENT ON FUNCTION refresh.shown_webhook(refresh.webhook_endpoint) IS 'The configuration of an endpoint, without its secrets.';
@@ -3900,6 +3998,7 @@ COMMENT ON COLUMN refresh.webhook_endpoint.secret IS 'Signing secret, encrypted.
 COMMENT ON COLUMN refresh.webhook_endpoint.tables IS 'Patterns of schema.name, * for any characters; empty: all.';
 COMMENT ON COLUMN refresh.webhook_endpoint.url IS 'Where events are posted; where sealed_url is set, only what may be shown of it.';
 COMMENT ON SCHEMA refresh_staging IS 'UNLOGGED staging tables, one a task; dropped when the task publishes or expires.';
+COMMENT ON SCHEMA refresh_undo IS 'Rows that publishes have overwritten, one table a publish; dropped when it is taken back or expires.';
 COMMENT ON SCHEMA sqp IS 'Amazon Search Query Performance: own ASINs and their markets, by query and report period.';
 COMMENT ON FUNCTION sqp.add_brand(pg_catalog.text,pg_catalog.text) IS 'Makes a brand of a client, unless there is one; returns its id.';
 COMMENT ON FUNCTION sqp.add_brand_term(pg_catalog.text,pg_catalog.text,pg_catalog.text) IS 'Makes queries with these words, in this order, branded ones.';

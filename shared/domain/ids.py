@@ -46,6 +46,11 @@ class TaskId:
         """Name of the task's staging table, without its schema."""
         return f"staging_{self.digest}"
 
+    @property
+    def undo_table(self) -> str:
+        """Name of the table that keeps what the task's publish overwrites, without its schema."""
+        return f"undo_{self.digest}"
+
 
 def plan_job_id(task: TaskId, generation: int) -> str:
     """Id of the task's aggregate query; inserting it again answers 409 and re-attaches."""

@@ -84,7 +84,7 @@ def fill(
     with unique_rules(definition):
         total = sum(_fill_slice(runtime, session, claim, definition, one, check) for one in filling.slices)
     session.run(statement("fill_task"), **task_parameters(claim.task))
-    return Written(inserted=total)
+    return Written(inserted=total, was_empty=True)
 
 
 def _fill_slice(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from shared.domain.definition import Definition
 from shared.domain.errors import PermanentError, StoreRefused
@@ -15,6 +15,7 @@ from shared.domain.ids import TaskId
 from shared.domain.quoting import postgres_identifier
 from shared.ports import Row, Session
 from shared.refresh.staging import staging_name
+from shared.refresh.undo import Change, Kept, Undo
 from shared.sql import statement
 
 _UNIQUE_VIOLATION = "23505"
@@ -29,6 +30,15 @@ class Written:
     deleted: int = 0
     unchanged: int = 0
     refused: int = 0
+    was_empty: bool = False
+    """The table had no row before."""
+    kept: Kept | None = None
+    """Where the rows are that were overwritten."""
+
+    @property
+    def rows(self) -> int:
+        """Rows that differ from what was there before."""
+        return self.inserted + self.updated + self.deleted
 
 
 class Merge:
@@ -42,50 +52,57 @@ class Merge:
         self._scopes = list(scopes)
         self._staged_rows = staged_rows
         self._names = _names(task, definition)
+        self._undo = Undo(session, task, definition, target=self._names["target"])
 
     def run(self) -> Written:
         """Write what differs. PermanentError when a key is staged twice."""
         with unique_rules(self._definition):
             if target_is_empty(self._session, self._definition):
                 return self._fill()
-            if self._definition.strategy == "append":
-                return self._append()
-            return self._merge_keyed() if self._definition.key else self._merge_multiset()
+            self._undo.begin()
+            written = self._write()
+            return replace(written, kept=self._undo.end(wrote=written.rows > 0))
+
+    def _write(self) -> Written:
+        if self._definition.strategy == "append":
+            return self._append()
+        return self._merge_keyed() if self._definition.key else self._merge_multiset()
 
     def _fill(self) -> Written:
         if self._staged_rows == 0:
             return Written()
-        return Written(inserted=self._count("fill_empty"))
+        return Written(inserted=self._count("fill_empty", Change.INSERTED), was_empty=True)
 
     def _append(self) -> Written:
         if self._staged_rows == 0:
             return Written()
         self._refuse_duplicates()
         refused = int(self._execute(statement("append_refused"))[0]["refused"])
-        inserted = self._count("append_new")
+        inserted = self._count("append_new", Change.INSERTED)
         return Written(inserted=inserted, unchanged=self._staged_rows - inserted, refused=refused)
 
     def _merge_keyed(self) -> Written:
         if self._staged_rows == 0:
-            return Written(deleted=self._count("delete_scopes"))
+            return Written(deleted=self._count("delete_scopes", Change.DELETED))
         self._refuse_duplicates()
         self._execute(statement("merge_pairs"))
         self._execute("ANALYZE refresh_pairs")
-        deleted = self._count("merge_delete")
-        updated = self._count("merge_update")
-        inserted = self._count("merge_insert")
+        self._undo.keep_pairs()
+        deleted = self._count("merge_delete", Change.DELETED, kept=True)
+        updated = self._count("merge_update", Change.UPDATED, kept=True)
+        inserted = self._count("merge_insert", Change.INSERTED)
         return Written(
             inserted=inserted, updated=updated, deleted=deleted, unchanged=self._staged_rows - inserted - updated
         )
 
     def _merge_multiset(self) -> Written:
         if self._staged_rows == 0:
-            return Written(deleted=self._count("delete_scopes"))
+            return Written(deleted=self._count("delete_scopes", Change.DELETED))
         self._execute(statement("multiset_images"))
         self._execute(statement("multiset_staged"))
         self._execute("ANALYZE refresh_live; ANALYZE refresh_staged")
-        deleted = self._count("multiset_delete")
-        inserted = self._count("multiset_insert")
+        deleted = self._count("multiset_delete", Change.DELETED)
+        inserted = self._count("multiset_insert", Change.INSERTED)
         return Written(inserted=inserted, deleted=deleted, unchanged=self._staged_rows - inserted)
 
     def _refuse_duplicates(self) -> None:
@@ -100,12 +117,14 @@ class Merge:
             )
 
     def _execute(self, sql: str) -> list[Row]:
-        text = sql.format(**self._names)
-        return self._session.run(text, scopes=self._scopes) if ":scopes" in text else self._session.run(text)
+        return self._run(sql.format(**self._names))
 
-    def _count(self, name: str) -> int:
-        text = f"WITH written AS ({statement(name)} RETURNING 1) SELECT count(*) AS rows FROM written"
-        return int(self._execute(text)[0]["rows"])
+    def _count(self, name: str, change: Change, *, kept: bool = False) -> int:
+        write = statement(name).format(**self._names)
+        return int(self._run(self._undo.counted(write, change, kept=kept))[0]["rows"])
+
+    def _run(self, text: str) -> list[Row]:
+        return self._session.run(text, scopes=self._scopes) if ":scopes" in text else self._session.run(text)
 
 
 @contextmanager

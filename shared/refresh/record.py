@@ -13,6 +13,7 @@ from shared.ports import Row, Session
 from shared.refresh.claim import task_parameters
 from shared.refresh.merge import Written
 from shared.refresh.staging import drop_staging
+from shared.refresh.undo import record_publish
 from shared.sql import statement
 
 
@@ -40,6 +41,15 @@ def record(
     stripped = session.run(statement("values_stripped"), **key)[0]["stripped"]
     status, reason = outcome(tally)
     snapshot = {"snapshot_at": state["snapshot_at"]}
+    record_publish(
+        session,
+        task,
+        inserted=written.inserted,
+        updated=written.updated,
+        deleted=written.deleted,
+        was_empty=written.was_empty,
+        kept=written.kept,
+    )
     session.run(statement("publish_scopes"), **key, **snapshot, definition_hash=definition.hash)
     session.run(statement("confirm_scopes"), **key, **snapshot)
     if status not in (TaskStatus.HELD, TaskStatus.SKIPPED):
@@ -48,7 +58,7 @@ def record(
             **key,
             **snapshot,
             scan_from=state["scan_from"],
-            wrote=written.inserted + written.updated + written.deleted > 0,
+            wrote=written.rows > 0,
             last_data_period=_last_period(definition, settlement),
         )
     drop_staging(session, task)

@@ -11,6 +11,7 @@ import pytest
 
 from infra.local.postgres import Postgres
 from shared.refresh.merge import Merge, Written
+from shared.refresh.undo import Change
 from tests.conftest import BigQueryEnv
 from tests.support.aftermath import fresh_engine
 from tests.support.invariants import check_invariants
@@ -140,7 +141,7 @@ def test_a_transaction_that_began_before_a_publish_sees_the_version_before_it(en
 def test_truncating_and_inserting_would_tear_readers(engine: StagedEngine, monkeypatch: pytest.MonkeyPatch) -> None:
     def truncate_and_insert(merge: Merge) -> Written:
         merge._execute("TRUNCATE {target}")
-        return Written(inserted=merge._count("fill_empty"))
+        return Written(inserted=merge._count("fill_empty", Change.INSERTED))
 
     library = Library(engine)
     library.publish(library.items, items(1))

@@ -55,6 +55,7 @@ class Configuration(Answer):
     checks: dict[str, Any]
     nul_policies: dict[str, NulPolicy]
     loaded_at_column: str | None
+    rollback_publishes: int = Field(description="How many of the last publishes can be taken back; 0 keeps nothing.")
     depends_on: dict[str, DependencyKind]
 
 
@@ -87,6 +88,7 @@ class _Fields(Body):
     checks: dict[Name, Ratio] = Field(default=LEFT_OUT, max_length=100)
     nul_policies: dict[Name, NulPolicy] = Field(default=LEFT_OUT, max_length=10_000)
     loaded_at_column: Name | None = None
+    rollback_publishes: int = Field(default=LEFT_OUT, ge=0, le=1000)
     depends_on: dict[TableText, DependencyKind] = Field(default=LEFT_OUT, max_length=1000)
 
     def given(self) -> dict[str, Any]:
