@@ -390,6 +390,15 @@ CREATE TABLE refresh.refresh_task (
     CONSTRAINT rows_are_conserved CHECK (((status <> ALL (ARRAY['success'::text, 'warning'::text])) OR ((rows_read = (((rows_staged + rows_quarantined) + rows_superseded) + rows_merged)) AND (rows_staged = ((rows_inserted + rows_updated) + rows_unchanged)))))
 );
 
+CREATE TABLE refresh.refresh_task_definition (
+    run_id uuid NOT NULL,
+    table_schema text NOT NULL,
+    table_name text NOT NULL,
+    definition json NOT NULL,
+    CONSTRAINT refresh_task_definition_pkey PRIMARY KEY (run_id, table_schema, table_name),
+    CONSTRAINT refresh_task_definition_run_id_table_schema_table_name_fkey FOREIGN KEY (run_id, table_schema, table_name) REFERENCES refresh.refresh_task(run_id, table_schema, table_name) ON DELETE CASCADE
+);
+
 CREATE TABLE refresh.refresh_task_scope (
     run_id uuid NOT NULL,
     table_schema text NOT NULL,
@@ -2113,6 +2122,10 @@ BEGIN
                 NULL; -- its worker dropped it in the meantime
         END;
     END LOOP;
+    DELETE FROM refresh.refresh_task_definition d
+    USING refresh.refresh_task t
+    WHERE (t.run_id, t.table_schema, t.table_name) = (d.run_id, d.table_schema, d.table_name)
+        AND refresh.is_terminal(t.status) AND NOT (t.status = 'held' AND t.finished_at >= held_since);
     RETURN jsonb_build_object('staging_tables', dropped, 'staging_tables_deferred', deferred);
 END $$;
 REVOKE EXECUTE ON FUNCTION refresh.drop_staging FROM PUBLIC;
@@ -3980,6 +3993,7 @@ COMMENT ON COLUMN refresh.refresh_table_registry.source IS 'BigQuery table or vi
 COMMENT ON COLUMN refresh.refresh_task.attempt IS 'Claims since the task last made progress.';
 COMMENT ON COLUMN refresh.refresh_task.commit_marker IS 'Written by each fenced transaction: tells whether a COMMIT without reply took place.';
 COMMENT ON COLUMN refresh.refresh_task.owed_at IS 'When a message for the task was last put into the outbox.';
+COMMENT ON TABLE refresh.refresh_task_definition IS 'How the staged rows of a task become those of its table, as it was planned.';
 COMMENT ON TABLE refresh.refresh_task_scope IS 'What the plan found for one scope value, and does about it.';
 COMMENT ON FUNCTION refresh.refresh_view(pg_catalog.text,pg_catalog.text) IS 'Refreshes a registered materialized view while it is read, with the rights of its owner; returns its rows.';
 COMMENT ON FUNCTION refresh.register_table(pg_catalog.text,pg_catalog.text,pg_catalog.text,pg_catalog.text,pg_catalog.jsonb,pg_catalog.text[],pg_catalog.text,pg_catalog.text,pg_catalog.text,pg_catalog.text,integer,integer,integer,integer,integer,bigint,pg_catalog.jsonb,pg_catalog.jsonb,pg_catalog.text,pg_catalog.jsonb,integer) IS 'Registers a table, or sets its whole configuration anew. depends_on: {"schema.name": "hard" or "soft"}; NULL leaves the dependencies as they are.';

@@ -5,7 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass, field
+from functools import cache
 from typing import Any
+
+from pydantic import TypeAdapter
 
 from shared.domain.dataset import Dataset
 from shared.domain.ids import TableName
@@ -72,9 +75,23 @@ class Definition:
         """Whether the dataset tells the reports of a scope apart."""
         return self.dataset is not None and bool(self.dataset.report_columns)
 
+    def to_json(self) -> str:
+        """All of it, as text that `from_json` reads."""
+        return _adapter().dump_json(self).decode()
+
+    @classmethod
+    def from_json(cls, text: str) -> Definition:
+        """Read what `to_json` wrote; ValueError when it is no definition as this version knows them."""
+        return _adapter().validate_json(text, strict=True)
+
     def column(self, name: str) -> WireColumn:
         """The column of that target name; KeyError when it is not fed."""
         for column in self.columns:
             if column.name == name:
                 return column
         raise KeyError(name)
+
+
+@cache
+def _adapter() -> TypeAdapter[Definition]:
+    return TypeAdapter(Definition)

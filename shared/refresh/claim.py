@@ -26,6 +26,11 @@ class TaskClaim:
         """What every statement about the claim binds."""
         return task_parameters(self.task) | {"epoch": self.epoch}
 
+    @property
+    def parts(self) -> tuple[TaskClaim]:
+        """The claims that have to hold together."""
+        return (self,)
+
     fence = "fence_task"
     marker = "task_marker"
     renewal = "renew_task_lease"
@@ -46,12 +51,37 @@ class SliceClaim:
         """What every statement about the claim binds."""
         return task_parameters(self.task) | {"slice_no": self.slice_no, "epoch": self.epoch}
 
+    @property
+    def parts(self) -> tuple[SliceClaim]:
+        """The claims that have to hold together."""
+        return (self,)
+
     fence = "fence_slice"
     marker = "slice_marker"
     renewal = "renew_slice_lease"
 
 
-Claim = TaskClaim | SliceClaim
+@dataclass(frozen=True, kw_only=True)
+class UnitClaim:
+    """The right to publish tables together: one, or several whose claims hold or fall together."""
+
+    task: TaskId
+    """The task that the worker's message names."""
+    members: tuple[TaskClaim, ...]
+    """In the order (schema, name), in which everything of several tables is locked."""
+
+    @property
+    def parts(self) -> tuple[TaskClaim, ...]:
+        """The claims that have to hold together."""
+        return self.members
+
+    @property
+    def attempt(self) -> int:
+        """Claims since that member made progress which has been tried most often."""
+        return max(member.attempt for member in self.members)
+
+
+Claim = TaskClaim | SliceClaim | UnitClaim
 
 
 def task_parameters(task: TaskId) -> dict[str, Any]:

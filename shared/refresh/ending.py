@@ -7,7 +7,7 @@ from typing import Any
 
 from shared.domain.states import TaskStatus
 from shared.planning.backoff import Backoff
-from shared.refresh.claim import Claim, SliceClaim, task_parameters
+from shared.refresh.claim import Claim, SliceClaim, TaskClaim, task_parameters
 from shared.refresh.fence import fenced
 from shared.refresh.messages import owe_table_message
 from shared.refresh.runtime import Runtime
@@ -28,16 +28,17 @@ def end(
 ) -> None:
     """End the task without publishing; nothing published is touched. Does nothing when it has ended already."""
     with fenced(runtime, claim) as session:
-        ended = session.run(
-            statement("end_task"),
-            **task_parameters(claim.task),
-            status=str(status),
-            reason=reason,
-            error=error,
-            details=json.dumps(details or {}),
-        )
-        if ended:
-            drop_staging(session, claim.task)
+        for part in claim.parts:
+            ended = session.run(
+                statement("end_task"),
+                **task_parameters(part.task),
+                status=str(status),
+                reason=reason,
+                error=error,
+                details=json.dumps(details or {}),
+            )
+            if ended:
+                drop_staging(session, part.task)
     runtime.steps.reached("task_ended")
 
 
@@ -45,17 +46,19 @@ def retry_later(runtime: Runtime, claim: Claim, *, reason: str, error: str, at_l
     """Give the claim back with a delay that grows with the attempts; the sweep owes the message when it is over."""
     seconds = RETRY.delay(max(1, claim.attempt), random=runtime.clock.random(), at_least=at_least)
     with fenced(runtime, claim) as session:
-        session.run(_release(claim), **claim.parameters, delay=seconds, counts=True, reason=reason, error=error)
+        for part in claim.parts:
+            session.run(_release(part), **part.parameters, delay=seconds, counts=True, reason=reason, error=error)
     runtime.steps.reached("claim_released")
 
 
 def go_on(runtime: Runtime, claim: Claim, *, handler: str, lane: int, continuation: int) -> None:
     """Give the claim back at once and owe the message that goes on with it."""
     with fenced(runtime, claim) as session:
-        session.run(_release(claim), **claim.parameters, delay=0.0, counts=False, reason=None, error=None)
+        for part in claim.parts:
+            session.run(_release(part), **part.parameters, delay=0.0, counts=False, reason=None, error=None)
         owe_table_message(session, claim.task, handler, lane=lane, continuation=continuation)
     runtime.steps.reached("claim_released")
 
 
-def _release(claim: Claim) -> str:
+def _release(claim: TaskClaim | SliceClaim) -> str:
     return statement("release_slice" if isinstance(claim, SliceClaim) else "release_task")

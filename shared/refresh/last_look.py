@@ -23,7 +23,6 @@ _UNDEFINED_TABLE = "42P01"
 def settle_task(session: Session, task: TaskId, definition: Definition, state: Row) -> Settlement:
     """Settle the plan against what is published, under the lock of the registry row. Held when the gate closes."""
     key = task_parameters(task)
-    session.run(statement("lock_registry_row"), **key)
     planned = [
         PlannedScope(
             value=row["scope"],

@@ -40,17 +40,22 @@ class KeptLease:
     def _keep(self) -> None:
         while not self._finished.wait(self._runtime.limits.renew_every):
             try:
-                with self._runtime.store.transaction(lock_timeout=2.0, statement_timeout=10.0) as session:
-                    rows = session.run(
-                        statement(self._claim.renewal),
-                        **self._claim.parameters,
-                        lease_seconds=self._runtime.limits.lease,
-                    )
+                held = self._renew()
             except CommitUnknown:
                 continue
             except RefreshError as error:
                 self._lost = f"the lease could not be renewed: {error}"
                 return
-            if not rows or not rows[0]["held"]:
+            if not held:
                 self._lost = "the claim was taken over"
                 return
+
+    def _renew(self) -> bool:
+        """Whether every part of the claim is still the worker's."""
+        seconds = self._runtime.limits.lease
+        with self._runtime.store.transaction(lock_timeout=2.0, statement_timeout=10.0) as session:
+            renewed = [
+                session.run(statement(part.renewal), **part.parameters, lease_seconds=seconds)
+                for part in self._claim.parts
+            ]
+        return all(rows and rows[0]["held"] for rows in renewed)

@@ -85,6 +85,7 @@ class Merge:
         if self._staged_rows == 0:
             return Written(deleted=self._count("delete_scopes", Change.DELETED))
         self._refuse_duplicates()
+        self._execute("DROP TABLE IF EXISTS pg_temp.refresh_pairs")
         self._execute(statement("merge_pairs"))
         self._execute("ANALYZE refresh_pairs")
         self._undo.keep_pairs()
@@ -98,6 +99,7 @@ class Merge:
     def _merge_multiset(self) -> Written:
         if self._staged_rows == 0:
             return Written(deleted=self._count("delete_scopes", Change.DELETED))
+        self._execute("DROP TABLE IF EXISTS pg_temp.refresh_live, pg_temp.refresh_staged")
         self._execute(statement("multiset_images"))
         self._execute(statement("multiset_staged"))
         self._execute("ANALYZE refresh_live; ANALYZE refresh_staged")

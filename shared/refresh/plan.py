@@ -23,6 +23,7 @@ from shared.ports import JobResult, QueryJob, Row, Session
 from shared.refresh.claim import TaskClaim, task_parameters
 from shared.refresh.fence import fenced
 from shared.refresh.fillable import FILL_PLANNED, fillable
+from shared.refresh.frozen import freeze_definition
 from shared.refresh.jobs import first_that_lasts, labels, run_job, source_relation
 from shared.refresh.messages import owe_table_message
 from shared.refresh.plan_rows import scopes_json, slices_json
@@ -164,6 +165,7 @@ def _commit(
     staged = bool(slices) and not filling
     if staged:
         create_staging(session, task, definition)
+    freeze_definition(session, task, definition)
     session.run(statement("insert_task_scopes"), **key, scopes=scopes_json(scopes, slices))
     session.run(statement("insert_checkpoints"), **key, slices=slices_json(slices))
     if outcomes:

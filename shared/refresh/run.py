@@ -21,16 +21,18 @@ from shared.domain.errors import (
     RetryLater,
     RetryNow,
 )
+from shared.domain.ids import TaskId
 from shared.domain.messages import TableMessage
 from shared.domain.states import Phase, TaskStatus
 from shared.ports import Row
-from shared.refresh.claim import Claim, SliceClaim, TaskClaim, claim_slice, claim_task, task_parameters
+from shared.refresh.claim import Claim, SliceClaim, TaskClaim, UnitClaim, claim_slice, claim_task, task_parameters
 from shared.refresh.define import Datasets, define
 from shared.refresh.ending import end, go_on, retry_later
+from shared.refresh.frozen import frozen_definition
 from shared.refresh.lease import KeptLease
 from shared.refresh.load import load_slice
 from shared.refresh.plan import plan
-from shared.refresh.publish import publish
+from shared.refresh.publish import Member, publish
 from shared.refresh.runtime import Budget, Runtime
 from shared.sql import statement
 
@@ -53,32 +55,41 @@ class TableRefresh:
             continue
 
     def _step(self) -> bool:
-        task = load_task(self._runtime, self._message)
+        task = load_task(self._runtime, self._message.task)
         if TaskStatus(task["status"]).ended:
             log.info("task had ended", status=task["status"])
             return False
         match Phase(task["phase"]):
             case Phase.PLANNING:
-                return self._claimed_task(task, (Phase.PLANNING,), Phase.PLANNING, self._plan)
+                return self._claimed_planning(task)
             case Phase.LOADING:
                 return self._claimed_slice(task)
             case Phase.STAGED | Phase.PUBLISHING:
-                return self._claimed_task(task, (Phase.STAGED, Phase.PUBLISHING), Phase.PUBLISHING, self._publish)
+                return self._claimed_publish(task)
 
-    def _claimed_task(
-        self, task: Row, phases: tuple[Phase, ...], phase: Phase, work: Callable[[TaskClaim, Row], None]
-    ) -> bool:
-        claim = claim_task(self._runtime, self._message.task, phases=phases, phase=phase)
+    def _claimed_planning(self, task: Row) -> bool:
+        claim = claim_task(self._runtime, self._message.task, phases=(Phase.PLANNING,), phase=Phase.PLANNING)
         if claim is None:
             log.info("somebody else has the task", phase=task["phase"])
             return False
-        self._runtime.steps.reached(f"{phase}_claimed")
-        return attempt(self._runtime, claim, self._message, task, partial(work, claim, task))
+        self._runtime.steps.reached("planning_claimed")
+        return attempt(self._runtime, claim, self._message, task, partial(self._plan, claim, task))
+
+    def _claimed_publish(self, task: Row) -> bool:
+        own = claim_task(
+            self._runtime, self._message.task, phases=(Phase.STAGED, Phase.PUBLISHING), phase=Phase.PUBLISHING
+        )
+        if own is None:
+            log.info("somebody else has the task", phase=task["phase"])
+            return False
+        claim = UnitClaim(task=self._message.task, members=(own,))
+        self._runtime.steps.reached("publishing_claimed")
+        return attempt(self._runtime, claim, self._message, task, partial(self._publish, claim))
 
     def _claimed_slice(self, task: Row) -> bool:
         claim = claim_slice(self._runtime, self._message.task)
         if claim is None:
-            return Phase(load_task(self._runtime, self._message)["phase"]) is Phase.STAGED
+            return Phase(load_task(self._runtime, self._message.task)["phase"]) is Phase.STAGED
         self._runtime.steps.reached("slice_claimed")
         with structlog.contextvars.bound_contextvars(slice=claim.slice_no):
             return attempt(self._runtime, claim, self._message, task, partial(self._load, claim, task))
@@ -90,12 +101,18 @@ class TableRefresh:
     def _load(self, claim: SliceClaim, task: Row) -> None:
         load_slice(self._runtime, claim, self._defined(task["definition_hash"]), task, self._budget)
 
-    def _publish(self, claim: TaskClaim, task: Row) -> None:
+    def _publish(self, claim: UnitClaim) -> None:
         with KeptLease(self._runtime, claim):
-            definition = self._defined(task["definition_hash"])
-            fresh = load_task(self._runtime, self._message)
-            status = publish(self._runtime, claim, definition, fresh, self._budget)
-        log.info("published" if status else "slices have to be loaded first", status=status)
+            members = [self._member(part) for part in claim.members]
+            published = publish(self._runtime, claim, members, self._budget)
+        if published is None:
+            log.info("slices have to be loaded first")
+        for table, status in (published or {}).items():
+            log.info("published", published=str(table), status=status)
+
+    def _member(self, claim: TaskClaim) -> Member:
+        state = load_task(self._runtime, claim.task)
+        return Member(claim=claim, state=state, definition=frozen_definition(self._runtime.store, claim.task, state))
 
     def _defined(self, planned_hash: str | None) -> Definition:
         if self._definition is None:
@@ -109,12 +126,12 @@ class TableRefresh:
         return self._definition
 
 
-def load_task(runtime: Runtime, message: TableMessage) -> Row:
+def load_task(runtime: Runtime, task: TaskId) -> Row:
     """The task that a message names; InvalidMessage when there is none."""
     with runtime.store.transaction() as session:
-        rows = session.run(statement("load_task"), **task_parameters(message.task))
+        rows = session.run(statement("load_task"), **task_parameters(task))
     if not rows:
-        raise InvalidMessage(f"unknown_task: run {message.run_id} has no table {message.table}")
+        raise InvalidMessage(f"unknown_task: run {task.run_id} has no table {task.table}")
     return rows[0]
 
 

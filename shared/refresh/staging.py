@@ -6,6 +6,7 @@ from shared.domain.definition import Definition
 from shared.domain.ids import TaskId
 from shared.domain.quoting import postgres_identifier
 from shared.ports import Session
+from shared.sql import statement
 
 SLICE = "refresh_slice"
 
@@ -26,5 +27,6 @@ def create_staging(session: Session, task: TaskId, definition: Definition) -> No
 
 
 def drop_staging(session: Session, task: TaskId) -> None:
-    """Drop the staging table, if there is one."""
+    """Drop the staging table, if there is one, and the frozen definition that would publish it."""
     session.run(f"DROP TABLE IF EXISTS {staging_name(task)}")
+    session.run(statement("forget_definition"), run_id=task.run_id, schema=task.table.schema, name=task.table.name)

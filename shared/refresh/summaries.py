@@ -35,7 +35,7 @@ class ViewRefresh:
             continue
 
     def _step(self) -> bool:
-        task = load_task(self._runtime, self._message)
+        task = load_task(self._runtime, self._message.task)
         if TaskStatus(task["status"]).ended:
             log.info("task had ended", status=task["status"])
             return False

@@ -19,6 +19,7 @@ from shared.planning.slices import plan_slices
 from shared.ports import Session, Source, SourceTable
 from shared.refresh.claim import task_parameters
 from shared.refresh.define import define
+from shared.refresh.frozen import freeze_definition
 from shared.refresh.plan_rows import scopes_json, slices_json
 from shared.refresh.runtime import Runtime
 from shared.refresh.staging import create_staging, staging_name
@@ -78,6 +79,7 @@ class StagedTable:
         definition = define(self.engine.runtime, message.table, {})
         with self.engine.store.transaction() as session:
             create_staging(session, message.task, definition)
+            freeze_definition(session, message.task, definition)
             self._fill(session, message, list(items), vanished, definition.hash)
         return message
 
