@@ -56,8 +56,9 @@ def test_what_is_read_again_is_what_was_written(definition: Definition) -> None:
 
 
 def test_text_of_another_form_is_refused() -> None:
-    text = json.loads(_definition().to_json())
-    for broken in (text | {"columns": [{"name": "asin"}]}, {k: v for k, v in text.items() if k != "key"}, []):
+    text: dict[str, Any] = json.loads(_definition().to_json())
+    strange: list[Any] = [text | {"columns": [{"name": "asin"}]}, {k: v for k, v in text.items() if k != "key"}, []]
+    for broken in strange:
         with pytest.raises(ValueError, match="validation error"):
             Definition.from_json(json.dumps(broken))
 
