@@ -29,6 +29,7 @@ def _definition(**fields: Any) -> Definition:
         "table": TableName(schema="sqp", name='odd "name"'),
         "source": "p.d.t",
         "source_is_table": True,
+        "source_sql": None,
         "inputs": (Input(name="asin", expression="CAST(`asin` AS STRING)"),),
         "dataset": SEARCH_QUERY_PERFORMANCE,
         "columns": columns,
