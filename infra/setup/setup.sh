@@ -11,7 +11,7 @@ say() { printf 'setup: %s\n' "$*" >&2; }
 
 # What the stamp must say: these requirements, installed by this interpreter.
 wanted() {
-    cksum requirements.txt requirements-dev.txt
+    cksum requirements.txt requirements-dev.txt pyproject.toml
     cat $venv/pyvenv.cfg
 }
 
@@ -70,6 +70,7 @@ rm -f $stamp
 say "installing requirements-dev.txt"
 $venv/bin/python -m pip install --quiet --quiet --disable-pip-version-check --no-deps --require-hashes \
     --only-binary :all: --requirement requirements-dev.txt
+$venv/bin/python -m pip install --quiet --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 $venv/bin/python -m infra.local.duckdb_home
 wanted >$stamp
 say "done"

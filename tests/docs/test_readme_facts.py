@@ -11,6 +11,8 @@ from typing import TypeIs
 import pg8000.native
 import pytest
 
+from infra.cli.app import command_names
+from infra.cli.errors import Exit
 from infra.local.pubsub import SUBSCRIBERS
 from infra.local.stack import ROOT
 from shared.adapters.postgres import connection_arguments
@@ -126,6 +128,13 @@ def _texts(node: ast.AST) -> Iterator[str]:
 def test_the_settings_are_described_as_they_are() -> None:
     rewrite = "run python -m tests.docs.settings"
     assert settings.FILE.read_text(encoding="utf-8") == settings.text(), rewrite
+
+
+def test_the_commands_and_exit_codes_are_those_that_are_there() -> None:
+    commands, codes = section(README, "The command").split("The exit code says")
+    described = {word for row in table_rows(commands) for word in code_words(row[0])}
+    assert described == set(command_names())
+    assert {int(row[0]) for row in table_rows(codes)} == {int(code) for code in Exit}
 
 
 def test_the_handlers_are_those_that_are_there() -> None:

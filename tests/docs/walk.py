@@ -15,7 +15,7 @@ _FINISHED = "SELECT NOT EXISTS (SELECT FROM refresh.refresh_run WHERE status = '
 
 
 class Walk:
-    """A reader's terminals. `.venv/bin/python` is the interpreter of the tests."""
+    """A reader's terminals. `.venv/bin` has the interpreter of the tests, and the command."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -25,10 +25,11 @@ class Walk:
         for entry in ROOT.iterdir():
             if not entry.name.startswith("."):
                 (folder / entry.name).symlink_to(entry)
-        python = folder / ".venv" / "bin" / "python"
-        python.parent.mkdir(parents=True)
-        python.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
-        python.chmod(0o755)
+        (folder / ".venv" / "bin").mkdir(parents=True)
+        for name, command in (("python", sys.executable), ("refreshctl", f"{sys.executable} -m infra.cli")):
+            script = folder / ".venv" / "bin" / name
+            script.write_text(f'#!/bin/sh\nexec {command} "$@"\n')
+            script.chmod(0o755)
 
     @property
     def env(self) -> dict[str, str]:

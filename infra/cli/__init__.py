@@ -1,0 +1,1 @@
+"""`refreshctl`, the operators' command. All that it knows comes from the HTTP API."""

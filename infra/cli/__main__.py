@@ -1,0 +1,5 @@
+"""`python -m infra.cli`, the same as `refreshctl`."""
+
+from infra.cli.app import main
+
+main()
