@@ -20,6 +20,7 @@ check: setup ## format, lint, types, import contract, shell and Terraform
 	infra/setup/check-terraform.sh
 
 test: setup ## all tests that need no cloud; what is skipped is named with its reason
+	infra/setup/browser.sh
 	$(BIN)/python -m pytest -rs -n $(TEST_PROCESSES)
 
 demo: setup ## two days of refreshes on this machine, with a proof that targets equal sources

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal, Self
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -64,6 +65,8 @@ class Settings(BaseSettings):
     """Bearer token of an operator, for a stack on one machine."""
     api_viewer_token: SecretStr | None = None
     """Bearer token of a viewer, for a stack on one machine."""
+    refresh_sign_in_file: Path | None = None
+    """File with a code that signs a browser in as the operator once, by a link; only with a Pub/Sub emulator."""
     api_audience: str | None = None
     """Audience that Google-signed ID tokens must be for: the API's own address."""
     api_iap_audience: str | None = None
@@ -111,6 +114,8 @@ class Settings(BaseSettings):
         if self.refresh_webhook_allow_loopback and not self.pubsub_emulator_host:
             raise ValueError("REFRESH_WEBHOOK_ALLOW_LOOPBACK is for local stacks and tests only; unset it")
         LoopbackReceivers.parse(self.refresh_webhook_allow_loopback or "")
+        if self.refresh_sign_in_file and not (self.pubsub_emulator_host and self.api_token):
+            raise ValueError("REFRESH_SIGN_IN_FILE is for local stacks and tests only; unset it")
         return self
 
     @property

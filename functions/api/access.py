@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from http import HTTPStatus
 from threading import Lock
 from urllib.parse import urlsplit
@@ -11,10 +12,17 @@ from urllib.parse import urlsplit
 import structlog
 from flask import Flask, g, request
 
+from functions.api.pages import session
 from functions.api.problems import Refused
 from shared import wiring
+from shared.adapters.identity import Headers
 from shared.domain.identity import Identity, NotIdentified, NotPermitted, Role
 
+CALLER = "refresh.caller"
+"""In the environment of a call that the page itself makes: who asked the page. No header can put it there."""
+PAGES = "pages"
+OPEN = frozenset({"pages.assets", "pages.sign_in"})
+"""Blueprints for everybody: what a browser needs before it has signed in."""
 _READS = {"GET", "HEAD", "OPTIONS"}
 _MAX_CALLERS = 10_000
 _log = structlog.get_logger()
@@ -50,17 +58,15 @@ def guard(app: Flask, bucket: Bucket) -> None:
 
     @app.before_request
     def check() -> None:
-        try:
-            identity = identify()
-        except NotIdentified:
+        if request.blueprint in OPEN:
             _limit(bucket, f"address {request.remote_addr}")
-            raise
-        _limit(bucket, identity.subject)
+            return
+        identity = _limited(bucket) if CALLER not in request.environ else request.environ[CALLER]
         reads = request.method in _READS
         if not identity.may(Role.VIEWER if reads else Role.OPERATOR):
             raise NotPermitted(f"{identity.subject} is a viewer; this needs the role operator")
-        if identity.ambient and not reads:
-            _check_same_origin()
+        if identity.ambient and not reads and CALLER not in request.environ:
+            check_same_origin()
         g.identity = identity
 
 
@@ -70,16 +76,49 @@ def caller() -> Identity:
     return identity
 
 
+def anybody() -> Identity | None:
+    """Who calls, on pages that are for everybody; None when that is not known."""
+    if "identity" not in g:
+        try:
+            g.identity = identify()
+        except (NotIdentified, NotPermitted):
+            g.identity = None
+    found: Identity | None = g.identity
+    return found
+
+
 def identify() -> Identity:
     """The caller by the first proof that holds; NotIdentified when there is none."""
-    proofs = wiring.proofs()
-    if not proofs:
+    if not wiring.proofs():
         _log.error("no_identity_configured", remedy="set API_TOKEN, API_AUDIENCE or API_IAP_AUDIENCE")
-    for proof in proofs:
-        identity = proof.identify(request.headers)
-        if identity is not None:
-            return identity
-    raise NotIdentified("there is none, or it is not known here")
+    identity = _proven(request.headers)
+    if identity is None and PAGES in request.blueprints:
+        identity = signed_in(session.token_of(request))
+    if identity is None:
+        raise NotIdentified("there is none, or it is not known here")
+    return identity
+
+
+def signed_in(token: str | None) -> Identity | None:
+    """Whom a browser's session is of; NotIdentified or NotPermitted for a bad token."""
+    identity = _proven({"Authorization": f"Bearer {token}"}) if token else None
+    return None if identity is None else replace(identity, ambient=True)
+
+
+def _proven(headers: Headers) -> Identity | None:
+    found = (proof.identify(headers) for proof in wiring.proofs())
+    return next((identity for identity in found if identity is not None), None)
+
+
+def _limited(bucket: Bucket) -> Identity:
+    """The caller, unless there were too many calls."""
+    try:
+        identity = identify()
+    except NotIdentified:
+        _limit(bucket, f"address {request.remote_addr}")
+        raise
+    _limit(bucket, identity.subject)
+    return identity
 
 
 def _limit(bucket: Bucket, name: str) -> None:
@@ -93,7 +132,7 @@ def _limit(bucket: Bucket, name: str) -> None:
         )
 
 
-def _check_same_origin() -> None:
+def check_same_origin() -> None:
     """A change that a browser vouches for by itself must come from our own page."""
     site = request.headers.get("Sec-Fetch-Site")
     origin = request.headers.get("Origin")

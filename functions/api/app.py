@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 from flask import Flask, Response
@@ -11,10 +12,12 @@ from werkzeug.wrappers import Response as WerkzeugResponse
 from werkzeug.wsgi import get_content_length
 
 from functions.api.access import Bucket, guard
+from functions.api.pages.site import add_pages
 from functions.api.problems import handle_problems
 from shared import wiring
 
 MAX_BODY_BYTES = 256 * 1024
+_TEMPLATES = Path(__file__).with_name("templates")
 _ROUTES = (
     "status",
     "health",
@@ -36,7 +39,7 @@ _HEADERS = {
     "Content-Security-Policy": _POLICY,
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
+    "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
@@ -47,13 +50,14 @@ _HEADERS = {
 def create_app(*, bucket: Bucket | None = None) -> Flask:
     """The application with every route. Settings are read here, so that wrong ones show at once."""
     wiring.settings()
-    app = Flask("refresh-api", static_folder=None)
+    app = Flask("refresh-api", static_folder=None, template_folder=str(_TEMPLATES))
     app.config.update(MAX_CONTENT_LENGTH=MAX_BODY_BYTES, PROPAGATE_EXCEPTIONS=False)
     app.url_map.strict_slashes = False
     handle_problems(app)
     guard(app, bucket or Bucket(rate=200.0, burst=2000))
     for name in _ROUTES:
         app.register_blueprint(import_module(f"functions.api.routes.{name}").routes)
+    add_pages(app)
     app.after_request(_secure)
     return app
 

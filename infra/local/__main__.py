@@ -27,7 +27,8 @@ def up(data_dir: DataDir = None, env_file: EnvFile = None, empty: Empty = False,
     with Stack(data_dir=data_dir, file=env_file, empty=empty, bus=bus) as stack:
         print(f"ready: logs in {stack.logs}, Pub/Sub is {stack.pubsub.kind}", flush=True)
         if "API_URL" in stack.env:
-            print(f"web page: {stack.env['API_URL']}/  (operator's token: {stack.env['API_TOKEN']})", flush=True)
+            print(f"web page: {stack.sign_in_url} (signs a browser in, once)", flush=True)
+            print(f"       or {stack.env['API_URL']}/ with the operator's token {stack.env['API_TOKEN']}", flush=True)
         threading.Event().wait()
 
 

@@ -55,6 +55,7 @@ class Stack:
         postgres_bin: Path | None = None,
     ) -> None:
         self.env: dict[str, str] = {}
+        self._sign_in_code = secrets.token_urlsafe(24)
         self._given_dir = data_dir
         self._empty = empty
         self._kind = bus
@@ -133,7 +134,12 @@ class Stack:
 
     def _launch_functions(self) -> Functions:
         names = present(self._root) if self._with_functions else ()
-        env = {**self._surroundings(), **self.env, "WEBHOOK_SECRET_KEY": self._webhook_secret_key()}
+        env = {
+            **self._surroundings(),
+            **self.env,
+            "WEBHOOK_SECRET_KEY": self._webhook_secret_key(),
+            "REFRESH_SIGN_IN_FILE": str(self._sign_in_file()),
+        }
         made = [
             Function(name, root=self._root, env=env, log=self.logs / f"function-{name}.log", run_dir=self._temporary)
             for name in names
@@ -143,6 +149,18 @@ class Stack:
         self._parts.callback(functions.stop)
         functions.launch()
         return functions
+
+    def _sign_in_file(self) -> Path:
+        """Holds the code of `sign_in_url`; the API removes it when the code is used."""
+        file = self._temporary / "sign-in"
+        file.touch(mode=0o600)
+        file.write_text(self._sign_in_code)
+        return file
+
+    @property
+    def sign_in_url(self) -> str:
+        """Where a browser is signed in as the operator, once."""
+        return f"{self.env['API_URL']}/sign-in/{self._sign_in_code}"
 
     def _webhook_secret_key(self) -> str:
         """Kept with the data that it opens."""

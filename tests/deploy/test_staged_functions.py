@@ -129,6 +129,17 @@ def test_the_staged_api_answers_for_its_health(booted: dict[str, Booted]) -> Non
     assert "database" in text
 
 
+def test_the_staged_api_has_its_page(booted: dict[str, Booted]) -> None:
+    one = booted["api"]
+    wait_for(one.serves, "the API to serve", timeout=120)
+    status, text = one.ask("GET", "/")
+    assert status == 401, (text, one.log.read_text())
+    assert "<h1>Sign in</h1>" in text
+    files = re.findall(r'"(/assets/[^"]+)"', text)
+    assert len(files) > 3
+    assert {one.ask("GET", file)[0] for file in files} == {200}
+
+
 def test_the_same_code_has_the_same_bytes() -> None:
     first, second = stage("asin"), stage("asin")
     assert first.content == second.content

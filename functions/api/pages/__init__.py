@@ -1,0 +1,1 @@
+"""The web page: made on the server, over the same calls as everybody else's."""

@@ -1,0 +1,129 @@
+"""/ : can the dashboards be trusted this morning? And if not: which, why, and what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Blueprint, Response, request
+
+from functions.api.alerts import alerts, statistics, summary
+from functions.api.pages import charts, words
+from functions.api.pages.attention import concerns
+from functions.api.pages.calls import api, read
+from functions.api.pages.paging import page_of
+from functions.api.pages.render import page
+from functions.api.routes.status import overview
+from functions.api.schemas.status import TableStatus
+
+routes = Blueprint("overview", __name__)
+_RUNS = 5
+_AT_WORK = 6
+_TABLES = 50
+_ACTIVITY = 12
+_ORDER = ("failed", "held", "skipped", "warning", "never_refreshed", "running", "queued")
+Test = Callable[[TableStatus], bool]
+
+
+@dataclass(frozen=True, kw_only=True)
+class OpenRun:
+    """A run that goes on: how many of its tables have ended, and those at work now."""
+
+    run: Mapping[str, Any]
+    total: int
+    ended: int
+    at_work: tuple[TableStatus, ...]
+    more: int
+    queued: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Filter:
+    """A choice of tables: its word in the address, its label, and how many it has."""
+
+    name: str
+    label: str
+    count: int
+
+
+_FILTERS: dict[str, tuple[str, Test]] = {
+    "all": ("all", lambda one: True),
+    "stale": ("stale", lambda one: one.is_stale),
+    "failed": ("failed", lambda one: one.mode == "live" and one.last_status == "failed"),
+    "held": ("held", lambda one: one.mode == "live" and one.last_status == "held"),
+    "attention": ("with a warning", lambda one: one.mode == "live" and one.last_status in ("warning", "skipped")),
+    "never": ("never refreshed", lambda one: one.mode == "live" and one.data_as_of is None),
+    "running": ("running", lambda one: one.progress is not None),
+    "other": ("not live", lambda one: one.mode != "live"),
+}
+
+
+@routes.get("/")
+def show() -> Response:
+    """The overview."""
+    tables, facts = overview()
+    found = alerts(tables, facts)
+    counts = statistics(tables, facts)
+    chosen = request.args.get("show", "all")
+    wanted = _FILTERS.get(chosen, _FILTERS["all"])[1]
+    search = request.args.get("q", "").strip()
+    listed = sorted((one for one in tables if wanted(one) and search.lower() in one.table.lower()), key=_gravity)
+    pages, shown = page_of(listed, size=_TABLES)
+    return page(
+        "overview.html",
+        now=facts.now,
+        verdict=words.verdict(counts, found),
+        summary=summary(counts, found),
+        counts=counts,
+        facts=facts,
+        shares=charts.shares(tables),
+        concerns=concerns(found),
+        runs=_open_runs(tables),
+        run_of={one.table: one.last_run_id for one in tables if one.last_run_id},
+        busy={one.table for one in tables if one.progress is not None},
+        activity=facts.recent_activity[:_ACTIVITY],
+        filters=_filters(tables),
+        chosen=chosen,
+        search=search,
+        tables=shown,
+        pages=pages,
+    )
+
+
+def _filters(tables: Sequence[TableStatus]) -> list[Filter]:
+    """The choices that have any tables."""
+    counted = ((name, label, sum(map(test, tables))) for name, (label, test) in _FILTERS.items())
+    return [Filter(name=name, label=label, count=count) for name, label, count in counted if count or name == "all"]
+
+
+def _gravity(one: TableStatus) -> tuple[bool, int, str]:
+    """What needs somebody comes first, then by name."""
+    grave = _ORDER.index(one.status) if one.status in _ORDER else len(_ORDER)
+    return (not one.is_stale, grave, one.table)
+
+
+def _open_runs(tables: Sequence[TableStatus]) -> list[OpenRun]:
+    """Runs that go on, each with how far it is; the newest first."""
+    if not any(one.progress for one in tables):
+        return []
+    found = read(api("runs"), status="running", page_size=_RUNS)["items"]
+    of_run: dict[str, list[TableStatus]] = {}
+    for one in tables:
+        if one.progress is not None:
+            of_run.setdefault(str(one.progress.run_id), []).append(one)
+    return [_open_run(run, of_run.get(run["run_id"], [])) for run in found]
+
+
+def _open_run(run: Mapping[str, Any], tables: Sequence[TableStatus]) -> OpenRun:
+    counts = run["tables_by_status"]
+    total = sum(counts.values())
+    at_work = [one for one in tables if one.status == "running"]
+    return OpenRun(
+        run=run,
+        total=total,
+        ended=total - counts.get("queued", 0) - counts.get("running", 0),
+        at_work=tuple(at_work[:_AT_WORK]),
+        more=max(0, len(at_work) - _AT_WORK),
+        queued=counts.get("queued", 0),
+    )

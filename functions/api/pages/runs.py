@@ -1,0 +1,97 @@
+"""/runs : what ran, a run's timeline while it goes on and after, and doing it again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from secrets import token_urlsafe
+from typing import Any
+from uuid import UUID
+
+from flask import Blueprint, Response, request, url_for
+from werkzeug.wrappers import Response as AnyResponse
+
+from functions.api.pages import timeline
+from functions.api.pages.calls import api, read, send
+from functions.api.pages.going import see_other
+from functions.api.pages.paging import asked_page, of_pagination, page_of
+from functions.api.pages.render import page
+
+routes = Blueprint("runs", __name__)
+_STATES = ("running", "success", "warning", "failed")
+_RUNS = 50
+_TABLES = 100
+_AGAIN = ("failed", "held", "skipped")
+_GRAVE = ("failed", "held", "skipped", "warning", "running", "queued", "success", "no_new_data")
+
+
+@routes.get("/runs")
+def listed() -> Response:
+    """Runs, newest first."""
+    status = request.args.get("status", "")
+    chosen = status if status in _STATES else None
+    found = read(api("runs"), status=chosen, page=asked_page(), page_size=_RUNS)
+    return page(
+        "runs.html", runs=found["items"], pages=of_pagination(found["pagination"]), states=_STATES, chosen=chosen
+    )
+
+
+@routes.get("/runs/<uuid:run_id>")
+def show(run_id: UUID) -> Response:
+    """A run: its tables as bars in time, what they cost, and why what went wrong did."""
+    run = read(api("runs", run_id))
+    now = datetime.now(UTC)
+    counted = _counted(run["tables"])
+    chosen = request.args.get("status", "")
+    tables = [one for one in run["tables"] if chosen in ("", one["status"])]
+    pages, shown = page_of(sorted(tables, key=_order), size=_TABLES)
+    return page(
+        "run.html",
+        now=now,
+        run=run,
+        counted=counted,
+        chosen=chosen,
+        pages=pages,
+        line=timeline.of(run, shown, now=now),
+        troubles=[one for one in shown if one["status"] in ("failed", "held", "skipped", "warning")],
+        moved=[one for one in shown if one["rows_read"] or one["scopes_unchanged"] or one["bytes_billed"]],
+        again=[one["table"] for one in run["tables"] if one["status"] in _AGAIN],
+        totals=_totals(run["tables"]),
+    )
+
+
+@routes.get("/runs/<uuid:run_id>/replay")
+def replay(run_id: UUID) -> Response:
+    """What doing the run again will do."""
+    return _confirm_replay(run_id)
+
+
+@routes.post("/runs/<uuid:run_id>/replay")
+def start_replay(run_id: UUID) -> AnyResponse:
+    """Do it, and go to the new run."""
+    key = request.form.get("once") or token_urlsafe(16)
+    reply = send("POST", api("runs", run_id, "replay"), headers={"Idempotency-Key": key})
+    if not reply.ok:
+        return _confirm_replay(run_id, problem=reply.document, status=reply.status)
+    return see_other(url_for("pages.runs.show", run_id=UUID(reply.document["run_id"])))
+
+
+def _confirm_replay(run_id: UUID, *, problem: Any = None, status: int = 200) -> Response:
+    run = read(api("runs", run_id))
+    again = [one for one in run["tables"] if one["status"] in _AGAIN]
+    return page("replay.html", status=status, run=run, again=again, problem=problem, once=token_urlsafe(16))
+
+
+def _counted(tables: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    counted = {status: sum(one["status"] == status for one in tables) for status in _GRAVE}
+    return {status: count for status, count in counted.items() if count}
+
+
+def _order(one: Mapping[str, Any]) -> tuple[int, str, str]:
+    """What needs somebody first, then as they were begun."""
+    return (_GRAVE.index(one["status"]), one["started_at"] or "9", one["table"])
+
+
+def _totals(tables: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    names = ("rows_read", "rows_inserted", "rows_updated", "rows_deleted", "rows_unchanged", "rows_quarantined")
+    return {name: sum(one[name] for one in tables) for name in names}

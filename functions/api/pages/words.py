@@ -1,0 +1,88 @@
+"""How states are called and drawn, and what people can do about what is wrong. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from functions.api.schemas.status import Alert, Statistics
+
+Tone = Literal["good", "calm", "care", "bad", "busy", "hold"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class State:
+    """A state's word, its tone (a colour), and its sign: colour is never the only one."""
+
+    word: str
+    tone: Tone
+    sign: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """The one thing to know in the morning."""
+
+    tone: Tone
+    sign: str
+    headline: str
+
+
+_STATES = {
+    "success": State(word="success", tone="good", sign="check"),
+    "no_new_data": State(word="no new data", tone="good", sign="equal"),
+    "warning": State(word="warning", tone="care", sign="warning"),
+    "held": State(word="held", tone="hold", sign="pause"),
+    "failed": State(word="failed", tone="bad", sign="cross"),
+    "skipped": State(word="skipped", tone="care", sign="skip"),
+    "running": State(word="running", tone="busy", sign="play"),
+    "queued": State(word="queued", tone="busy", sign="clock"),
+    "never_refreshed": State(word="never refreshed", tone="care", sign="circle"),
+    "disabled": State(word="disabled", tone="calm", sign="slash"),
+    "pending": State(word="pending", tone="busy", sign="clock"),
+    "done": State(word="done", tone="good", sign="check"),
+    "delivered": State(word="delivered", tone="good", sign="check"),
+    "enabled": State(word="enabled", tone="good", sign="check"),
+    "fresh": State(word="fresh", tone="good", sign="check"),
+    "stale": State(word="stale", tone="bad", sign="clock"),
+    "passed": State(word="passed", tone="good", sign="check"),
+}
+_MACHINERY = ("sweep_silent", "messages_owed")
+
+
+def state(name: str) -> State:
+    """How a state is shown; one that is new here by its own name."""
+    return _STATES.get(name, State(word=name.replace("_", " "), tone="calm", sign="circle"))
+
+
+def verdict(counts: Statistics, found: Sequence[Alert]) -> Verdict:
+    """Whether dashboards can be trusted, in a sentence."""
+    stopped = any(alert.kind in _MACHINERY and alert.severity == "critical" for alert in found)
+    if counts.live == 0:
+        return Verdict(tone="care", sign="circle", headline="No table is refreshed yet: none is registered as live.")
+    if counts.stale:
+        return _bad(f"Not everything can be trusted: {_tables(counts.stale)} old data.")
+    if stopped:
+        return _bad("The data is still fresh, but refreshing has come to a stop.")
+    if counts.failed:
+        return _bad(f"{_tables(counts.failed)} the data of before: the last refresh failed.")
+    waiting = sum(alert.kind == "never_refreshed" for alert in found)
+    if waiting:
+        return Verdict(tone="care", sign="circle", headline=f"Not all is there yet: {_none(waiting, counts.live)}.")
+    if found:
+        looks = "one thing needs" if len(found) == 1 else f"{len(found)} things need"
+        return Verdict(tone="care", sign="warning", headline=f"The dashboards can be trusted, but {looks} a look.")
+    return Verdict(tone="good", sign="check", headline="The dashboards can be trusted: every table is fresh.")
+
+
+def _bad(headline: str) -> Verdict:
+    return Verdict(tone="bad", sign="cross", headline=headline)
+
+
+def _tables(number: int) -> str:
+    return "one table shows" if number == 1 else f"{number} tables show"
+
+
+def _none(number: int, live: int) -> str:
+    return f"{number} of {live} {'table has' if number == 1 else 'tables have'} never been refreshed"

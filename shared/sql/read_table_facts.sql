@@ -1,0 +1,25 @@
+-- What a table's page shows beside its history: the checks of its latest checked run, what depends on it.
+SELECT json_build_object(
+    'checks', (
+        SELECT coalesce(json_agg(checked ORDER BY checked.failed DESC, checked.metric), '[]')
+        FROM (
+            SELECT c.metric, count(*) AS scopes, count(*) FILTER (WHERE NOT c.passed) AS failed,
+                coalesce(bool_or(c.outcome = 'hold') FILTER (WHERE NOT c.passed), false) AS holds,
+                max(c.checked_at) AS checked_at,
+                to_json((array_agg(json_build_object('scope', c.scope, 'value', c.value, 'threshold', c.threshold)
+                    ORDER BY c.scope DESC) FILTER (WHERE NOT c.passed))[1:5]) AS worst
+            FROM refresh.refresh_data_quality c
+            WHERE c.table_schema = :schema AND c.table_name = :name
+                AND c.run_id IS NOT DISTINCT FROM (
+                    SELECT newest.run_id FROM refresh.refresh_data_quality newest
+                    WHERE newest.table_schema = :schema AND newest.table_name = :name
+                    ORDER BY newest.checked_at DESC
+                    LIMIT 1)
+            GROUP BY c.metric
+        ) checked),
+    'dependents', (
+        SELECT coalesce(json_agg(json_build_object('table', d.table_schema || '.' || d.table_name, 'kind', d.kind)
+            ORDER BY d.table_schema, d.table_name), '[]')
+        FROM refresh.refresh_dependency d
+        WHERE d.depends_on_schema = :schema AND d.depends_on_name = :name)
+)::text AS document

@@ -1,0 +1,137 @@
+"""Signing in and out, and what other sites cannot do with a browser that is signed in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.api.conftest import OPERATOR, VIEWER, Api, forget
+from tests.web.conftest import Visit
+
+SAME = {"Sec-Fetch-Site": "same-origin"}
+
+
+def test_without_a_session_every_page_is_the_form_and_leads_on(api: Api, visit: Visit) -> None:
+    page = visit(token=None).page
+    answer = page.goto("/runs?status=failed")
+    assert answer is not None
+    assert answer.status == 401
+    page.get_by_label("Token").fill("wrong")
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("alert").first).to_contain_text("not known here")
+    page.get_by_label("Token").fill(VIEWER)
+    page.keyboard.press("Enter")
+    expect(page).to_have_url("/runs?status=failed")
+
+
+def test_the_session_is_out_of_reach_and_ends(api: Api, visit: Visit) -> None:
+    page = visit().page
+    (session,) = [one for one in page.context.cookies() if one["name"] == "refresh-session"]
+    assert (session["httpOnly"], session["sameSite"]) == (True, "Strict")
+    assert page.evaluate("document.cookie") == ""
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+    answer = page.goto("/")
+    assert answer is not None
+    assert answer.status == 401
+
+
+def test_over_https_cookies_are_for_https_alone(api: Api) -> None:
+    response = api("GET", "/sign-in", token=None, headers={"X-Forwarded-Proto": "https"})
+    (cookie,) = response.headers.getlist("Set-Cookie")
+    assert cookie.startswith("__Host-refresh-form=")
+    assert {"Secure", "HttpOnly", "SameSite=Strict", "Path=/"} <= set(cookie.split("; "))
+
+
+def test_a_bad_form_of_the_path_to_go_on_to_leads_nowhere_else(api: Api) -> None:
+    for path in ("https://evil.example.com/", "//evil.example.com", "/\\evil.example.com", "/a\nb", "javascript:1"):
+        response = sign_in(api, go_on_to=path)
+        assert (response.status_code, response.headers["Location"]) == (303, "/")
+
+
+def sign_in(api: Api, *, token: str = OPERATOR, headers: dict[str, str] = SAME, **fields: str) -> Any:
+    api("GET", "/sign-in", token=None)
+    return api("POST", "/sign-in", token=None, headers=headers, data={"token": token, **tokens(api), **fields})
+
+
+def tokens(api: Api, path: str = "/sign-in") -> dict[str, str]:
+    """The form's token on a page, as a browser would send it."""
+    text = api("GET", path, token=None).text
+    return {"form_token": text.partition('name="form_token" value="')[2].partition('"')[0]}
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site", "Origin": "http://localhost"},
+        {"Origin": "https://evil.example.com"},
+        {"Origin": "null"},
+    ],
+    ids=str,
+)
+def test_a_form_of_another_site_is_refused(api: Api, headers: dict[str, str]) -> None:
+    api.plane.register("a")
+    assert sign_in(api, headers=headers).status_code == 403
+    assert sign_in(api).status_code == 303
+    form = tokens(api, "/trigger") | {"which": "all"}
+    assert api("POST", "/trigger", token=None, headers=headers, data=form).status_code == 403
+    assert api("POST", "/sign-out", token=None, headers=headers, data=form).status_code == 403
+    assert api.plane.run("SELECT FROM refresh.refresh_run") == []
+    assert api("POST", "/trigger", token=None, headers=SAME, data=form).status_code == 303
+
+
+def test_a_form_without_the_pages_own_token_is_refused(api: Api) -> None:
+    api.plane.register("a")
+    sign_in(api)
+    as_operator = tokens(api, "/trigger")
+    for form in ({}, {"form_token": ""}, {"form_token": "0" * 64}):
+        refused = api("POST", "/trigger", token=None, headers=SAME, data=form | {"which": "all"})
+        assert (refused.status_code, refused.mimetype) == (403, "text/html")
+    sign_in(api, token=VIEWER)
+    response = api("POST", "/sign-out", token=None, headers=SAME, data=as_operator)
+    assert response.status_code == 403, "a token is for one caller"
+    assert api.plane.run("SELECT FROM refresh.refresh_run") == []
+
+
+def test_the_session_opens_pages_and_not_the_api(api: Api) -> None:
+    sign_in(api)
+    assert api("GET", "/", token=None).status_code == 200
+    assert api("GET", "/api/refresh/status", token=None).status_code == 401
+    assert api("POST", "/api/refresh/trigger", token=None, headers=SAME, json={}).status_code == 401
+
+
+def test_a_viewer_cannot_act_by_any_form(api: Api) -> None:
+    api.plane.register("a")
+    sign_in(api, token=VIEWER)
+    form = tokens(api, "/") | {"which": "all"}
+    forms = [
+        rule
+        for rule in api.app.url_map.iter_rules()
+        if "POST" in (rule.methods or ()) and not rule.rule.startswith(("/api/", "/sign-"))
+    ]
+    assert len(forms) >= 2
+    adapter = api.app.url_map.bind("localhost")
+    values: dict[str, Any] = {"table": "public.a", "dead_letter_id": 1}
+    for rule in forms:
+        given = {name: values.get(name, "7e0c2d1a-0000-4000-8000-000000000000") for name in rule.arguments}
+        path = adapter.build(rule.endpoint, given, method="POST")
+        assert api("POST", path, token=None, headers=SAME, data=form).status_code == 403, path
+
+
+def test_a_link_signs_in_once(api: Api, visit: Visit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "sign-in"
+    file.write_text("the-code")
+    monkeypatch.setenv("PUBSUB_EMULATOR_HOST", "127.0.0.1:1")
+    monkeypatch.setenv("REFRESH_SIGN_IN_FILE", str(file))
+    forget()
+    assert api("GET", "/sign-in/another-code", token=None).status_code == 401
+    assert api("HEAD", "/sign-in/the-code", token=None).status_code == 401
+    page = visit(token=None).open("/sign-in/the-code")
+    expect(page).to_have_url("/")
+    expect(page.get_by_text("local:operator")).to_be_visible()
+    assert api("GET", "/sign-in/the-code", token=None).status_code == 401
