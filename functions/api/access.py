@@ -91,12 +91,19 @@ def identify() -> Identity:
     """The caller by the first proof that holds; NotIdentified when there is none."""
     if not wiring.proofs():
         _log.error("no_identity_configured", remedy="set API_TOKEN, API_AUDIENCE or API_IAP_AUDIENCE")
-    identity = _proven(request.headers)
-    if identity is None and PAGES in request.blueprints:
-        identity = signed_in(session.token_of(request))
+    identity = _of_session() or _proven(request.headers)
     if identity is None:
         raise NotIdentified("there is none, or it is not known here")
     return identity
+
+
+def _of_session() -> Identity | None:
+    """Whom the browser is signed in as: first of all, since a proxy in between may add a proof of its own."""
+    token = session.token_of(request) if PAGES in request.blueprints else None
+    try:
+        return signed_in(token)
+    except NotIdentified:
+        return None  # it has ended
 
 
 def signed_in(token: str | None) -> Identity | None:

@@ -257,9 +257,10 @@ locals {
   # What only one function needs to know.
   own_environment = {
     api = {
-      API_AUDIENCE  = "https://refresh-api-${data.google_project.this.number}.${var.region}.run.app"
-      API_OPERATORS = join(",", var.api_operators)
-      API_VIEWERS   = join(",", concat(var.api_viewers, [google_service_account.smoke.email]))
+      API_AUDIENCE     = "https://refresh-api-${data.google_project.this.number}.${var.region}.run.app"
+      API_IAP_AUDIENCE = var.api_iap_audience
+      API_OPERATORS    = join(",", var.api_operators)
+      API_VIEWERS      = join(",", concat(var.api_viewers, [google_service_account.smoke.email]))
     }
   }
 }

@@ -62,6 +62,12 @@ variable "api_viewers" {
   default     = []
 }
 
+variable "api_iap_audience" {
+  description = "Audience of Identity-Aware Proxy's assertions, where it stands in front of the API so that browsers reach the web page; empty: it does not."
+  type        = string
+  default     = ""
+}
+
 variable "source_datasets" {
   description = "BigQuery datasets with source tables, as project.dataset. The workers may read these, and nothing else."
   type        = list(string)
