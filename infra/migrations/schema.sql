@@ -2712,10 +2712,10 @@ BEGIN
     RETURN QUERY
     WITH shared AS MATERIALIZED (
         SELECT search_query_key, count(*) FILTER (WHERE asin_impression_count >= greatest($5, 1)) AS n_own_asins,
-            sum(asin_impression_count)::bigint AS asin_impression_count,
-            sum(asin_click_count)::bigint AS asin_click_count,
-            sum(asin_cart_add_count)::bigint AS asin_cart_add_count,
-            sum(asin_purchase_count)::bigint AS asin_purchase_count
+            sqp.total(asin_impression_count) AS asin_impression_count,
+            sqp.total(asin_click_count) AS asin_click_count,
+            sqp.total(asin_cart_add_count) AS asin_cart_add_count,
+            sqp.total(asin_purchase_count) AS asin_purchase_count
         FROM sqp.search_query_performance
         WHERE client_id = $1 AND marketplace_id = $2 AND report_period = $3 AND period_start = $4
         GROUP BY search_query_key
@@ -3628,10 +3628,10 @@ SELECT market.search_query_key, market.search_query, 1::bigint,
     market.search_query_volume, market.total_query_impression_count, market.total_click_count, market.total_cart_add_count, market.total_purchase_count
 FROM (
     SELECT search_query_key,
-        sum(asin_impression_count)::bigint AS asin_impression_count,
-        sum(asin_click_count)::bigint AS asin_click_count,
-        sum(asin_cart_add_count)::bigint AS asin_cart_add_count,
-        sum(asin_purchase_count)::bigint AS asin_purchase_count
+        sqp.total(asin_impression_count) AS asin_impression_count,
+        sqp.total(asin_click_count) AS asin_click_count,
+        sqp.total(asin_cart_add_count) AS asin_cart_add_count,
+        sqp.total(asin_purchase_count) AS asin_purchase_count
     FROM sqp.search_query_performance
     WHERE client_id = $1 AND marketplace_id = $2 AND report_period = $3 AND period_start = ($4)[1]
     GROUP BY search_query_key
@@ -3641,29 +3641,31 @@ JOIN sqp.search_query_market AS market
     AND market.search_query_key = own.search_query_key
 WHERE cardinality($4) = 1
 UNION ALL
-SELECT search_query_key, max(search_query), count(search_query),
-    sum(asin_impression_count)::bigint AS asin_impression_count,
-    sum(asin_click_count)::bigint AS asin_click_count,
-    sum(asin_cart_add_count)::bigint AS asin_cart_add_count,
-    sum(asin_purchase_count)::bigint AS asin_purchase_count,
-    sum(search_query_volume)::bigint AS search_query_volume,
-    sum(total_query_impression_count)::bigint AS total_query_impression_count,
-    sum(total_click_count)::bigint AS total_click_count,
-    sum(total_cart_add_count)::bigint AS total_cart_add_count,
-    sum(total_purchase_count)::bigint AS total_purchase_count
+SELECT search_query_key, market.search_query, market.n_periods,
+    own.asin_impression_count, own.asin_click_count, own.asin_cart_add_count, own.asin_purchase_count,
+    market.search_query_volume, market.total_query_impression_count, market.total_click_count, market.total_cart_add_count, market.total_purchase_count
 FROM (
-    SELECT search_query_key, NULL AS search_query, asin_impression_count, asin_click_count, asin_cart_add_count, asin_purchase_count,
-        NULL::bigint AS search_query_volume, NULL::bigint AS total_query_impression_count, NULL::bigint AS total_click_count, NULL::bigint AS total_cart_add_count, NULL::bigint AS total_purchase_count
+    SELECT search_query_key,
+        sqp.total(asin_impression_count) AS asin_impression_count,
+        sqp.total(asin_click_count) AS asin_click_count,
+        sqp.total(asin_cart_add_count) AS asin_cart_add_count,
+        sqp.total(asin_purchase_count) AS asin_purchase_count
     FROM sqp.search_query_performance
     WHERE client_id = $1 AND marketplace_id = $2 AND report_period = $3 AND period_start = ANY ($4)
-    UNION ALL
-    SELECT search_query_key, search_query, NULL, NULL, NULL, NULL,
-        search_query_volume, total_query_impression_count, total_click_count, total_cart_add_count, total_purchase_count
+    GROUP BY search_query_key
+) AS own
+JOIN (
+    SELECT search_query_key, max(search_query) AS search_query, count(*) AS n_periods,
+        sqp.total(search_query_volume) AS search_query_volume,
+        sqp.total(total_query_impression_count) AS total_query_impression_count,
+        sqp.total(total_click_count) AS total_click_count,
+        sqp.total(total_cart_add_count) AS total_cart_add_count,
+        sqp.total(total_purchase_count) AS total_purchase_count
     FROM sqp.search_query_market
     WHERE client_id = $1 AND marketplace_id = $2 AND report_period = $3 AND period_start = ANY ($4)
-) AS side
+    GROUP BY search_query_key
+) AS market USING (search_query_key)
 WHERE cardinality($4) > 1
-GROUP BY search_query_key
 $$;
 
 CREATE FUNCTION sqp.rank_changes(client text, marketplace text, report_period text, period_start date, comparison text DEFAULT NULL::text, max_rows integer DEFAULT 50)
@@ -3869,6 +3871,11 @@ BEGIN
     ORDER BY abs(100 * (own::numeric / nullif(total, 0) - previous_own::numeric / nullif(previous_total, 0))) DESC NULLS LAST, search_query_key
     LIMIT $8;
 END $$;
+
+CREATE FUNCTION sqp.total(bigint)
+    RETURNS bigint
+    LANGUAGE internal IMMUTABLE PARALLEL SAFE
+    AS $$aggregate_dummy$$;
 
 CREATE FUNCTION sqp.unmap_asin(client text, marketplace text, asin text, origin text DEFAULT 'manual'::text)
     RETURNS boolean
@@ -4638,6 +4645,7 @@ COMMENT ON COLUMN sqp.stale_alert.client_id IS 'Whose report it is; the same ASI
 COMMENT ON COLUMN sqp.stale_alert.marketplace_id IS 'As delivered; currencies differ by marketplace.';
 COMMENT ON COLUMN sqp.stale_alert.period_start IS 'First day of the period.';
 COMMENT ON COLUMN sqp.stale_alert.report_period IS 'WEEK (Sunday to Saturday), MONTH or QUARTER; never mixed in one sum.';
+COMMENT ON AGGREGATE sqp.total(bigint) IS 'Sum of counts as bigint; NULLs are left out, and of nothing but NULLs it is NULL.';
 COMMENT ON FUNCTION sqp.unmap_asin(pg_catalog.text,pg_catalog.text,pg_catalog.text,pg_catalog.text) IS 'Removes an entry; returns whether there was one. An automatic entry then counts again.';
 COMMENT ON MATERIALIZED VIEW sqp.weekly_summary IS 'Client × marketplace × week (Sunday to Saturday), from WEEK reports only, over all queries reported. Counts are events, shares and rates fractions recomputed from sums.';
 COMMENT ON COLUMN sqp.weekly_summary.asin_cart_add_count IS 'Cart adds, own ASIN.';
