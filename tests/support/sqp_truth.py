@@ -16,6 +16,9 @@ from typing import Any
 
 type Row = dict[str, Any]
 type Counts = tuple[int, ...]
+type Figures = dict[str, Fraction | int | None]
+type Period = tuple[str, date, date]
+"""Kind, first and last day."""
 STAGES = ("impression", "click", "cart_add", "purchase")
 OWN = tuple(f"asin_{stage}_count" for stage in STAGES)
 TOTALS = ("total_query_impression_count", *(f"total_{stage}_count" for stage in STAGES[1:]))
@@ -52,9 +55,11 @@ class Report:
         return self.client, self.marketplace, self.kind, self.start
 
 
-def report(random_: random.Random, client: str, marketplace: str, kind: str, start: date, end: date) -> Report:
+def report(random_: random.Random, client: str, marketplace: str, period: Period) -> Report:
     """A report of random figures: own counts never above the market's, and some counts 0."""
-    market, own = {}, {}
+    kind, start, end = period
+    market: dict[str, Counts] = {}
+    own: dict[tuple[str, str], Counts] = {}
     for query in _TEXTS:
         purchases = random_.randint(0, 300)
         clicks = purchases * random_.randint(4, 12) + random_.randint(30, 900)
@@ -127,17 +132,17 @@ def earlier(random_: random.Random, rows: Iterable[Row], *, arrived: datetime) -
             yield old
 
 
-def weeks(first: date, count: int) -> list[tuple[str, date, date]]:
-    """Kind, first and last day of weeks in a row."""
+def weeks(first: date, count: int) -> list[Period]:
+    """Weeks in a row."""
     days = [first + timedelta(weeks=number) for number in range(count)]
     return [("WEEK", day, day + timedelta(days=6)) for day in days]
 
 
-def figures(own: Iterable[Counts], market: Iterable[Counts]) -> dict[str, Fraction | int | None]:
+def figures(own: Iterable[Counts], market: Iterable[Counts]) -> Figures:
     """Sums, and every ratio of the sums; a ratio without a denominator is None."""
     summed = dict(zip(OWN, map(sum, zip(*own, strict=True)), strict=True))
     summed |= dict(zip(MARKET, map(sum, zip(*market, strict=True)), strict=True))
-    found: dict[str, Fraction | int | None] = dict(summed)
+    found: Figures = dict(summed)
     for stage, part, whole in zip(STAGES, OWN, TOTALS, strict=True):
         found[f"{stage}_share"] = _ratio(summed[part], summed[whole])
     for name, over, under in (
@@ -155,7 +160,7 @@ def _ratio(part: int, whole: int) -> Fraction | None:
     return Fraction(part, whole) if whole else None
 
 
-def of_queries(report: Report, queries: Iterable[str], asins: Iterable[str]) -> dict[str, Fraction | int | None]:
+def of_queries(report: Report, queries: Iterable[str], asins: Iterable[str]) -> Figures:
     """Figures of some queries of a report: own counts of the ASINs, the market of each query once."""
     wanted, mine = set(queries), set(asins)
     own = [counts for (asin, query), counts in report.own.items() if query in wanted and asin in mine]
