@@ -22,6 +22,7 @@ _ROUTES = (
     "status",
     "health",
     "runs",
+    "dry_runs",
     "history",
     "metrics",
     "configuration",

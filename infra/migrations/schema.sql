@@ -123,6 +123,7 @@ CREATE TABLE refresh.refresh_day (
     p50_ms integer,
     p95_ms integer,
     quantiles_ms integer[] NOT NULL,
+    by_status_not_live jsonb NOT NULL DEFAULT '{}'::jsonb,
     CONSTRAINT refresh_day_pkey PRIMARY KEY (day)
 );
 
@@ -153,6 +154,25 @@ CREATE TABLE refresh.refresh_dependency (
     CONSTRAINT refresh_dependency_table_schema_table_name_fkey FOREIGN KEY (table_schema, table_name) REFERENCES refresh.refresh_table_registry(table_schema, table_name) ON DELETE CASCADE,
     CONSTRAINT refresh_dependency_check CHECK (((table_schema <> depends_on_schema) OR (table_name <> depends_on_name))),
     CONSTRAINT refresh_dependency_kind_check CHECK ((kind = ANY (ARRAY['hard'::text, 'soft'::text])))
+);
+
+CREATE TABLE refresh.refresh_diff (
+    run_id uuid NOT NULL,
+    table_schema text NOT NULL,
+    table_name text NOT NULL,
+    scope text,
+    action text NOT NULL,
+    slice_no integer,
+    rows bigint NOT NULL,
+    rows_published bigint NOT NULL,
+    rows_inserted bigint,
+    rows_updated bigint,
+    rows_deleted bigint,
+    columns jsonb NOT NULL DEFAULT '{}'::jsonb,
+    samples jsonb NOT NULL DEFAULT '{}'::jsonb,
+    CONSTRAINT refresh_diff_run_id_table_schema_table_name_scope_key UNIQUE NULLS NOT DISTINCT (run_id, table_schema, table_name, scope),
+    CONSTRAINT refresh_diff_run_id_table_schema_table_name_fkey FOREIGN KEY (run_id, table_schema, table_name) REFERENCES refresh.refresh_task(run_id, table_schema, table_name) ON DELETE CASCADE,
+    CONSTRAINT refresh_diff_action_check CHECK ((action = ANY (ARRAY['changed'::text, 'vanished'::text, 'held'::text, 'superseded'::text])))
 );
 
 CREATE TABLE refresh.refresh_heartbeat (
@@ -378,6 +398,7 @@ CREATE TABLE refresh.refresh_task (
     created_at timestamp with time zone NOT NULL DEFAULT now(),
     started_at timestamp with time zone,
     finished_at timestamp with time zone,
+    mode text NOT NULL DEFAULT 'live'::text,
     CONSTRAINT refresh_task_pkey PRIMARY KEY (run_id, table_schema, table_name),
     CONSTRAINT refresh_task_run_id_fkey FOREIGN KEY (run_id) REFERENCES refresh.refresh_run(run_id),
     CONSTRAINT refresh_task_table_schema_table_name_fkey FOREIGN KEY (table_schema, table_name) REFERENCES refresh.refresh_table_registry(table_schema, table_name),
@@ -385,6 +406,7 @@ CREATE TABLE refresh.refresh_task (
     CONSTRAINT refresh_task_check1 CHECK (((lease_until IS NULL) OR (status = 'running'::text))),
     CONSTRAINT refresh_task_check2 CHECK (((status = ANY (ARRAY['queued'::text, 'running'::text])) = (finished_at IS NULL))),
     CONSTRAINT refresh_task_check3 CHECK (((status <> ALL (ARRAY['held'::text, 'failed'::text, 'skipped'::text])) OR (reason IS NOT NULL))),
+    CONSTRAINT refresh_task_mode_check CHECK ((mode = ANY (ARRAY['live'::text, 'shadow'::text, 'dry_run'::text, 'plan'::text]))),
     CONSTRAINT refresh_task_phase_check CHECK ((phase = ANY (ARRAY['planning'::text, 'loading'::text, 'staged'::text, 'publishing'::text]))),
     CONSTRAINT refresh_task_status_check CHECK ((status = ANY (ARRAY['queued'::text, 'running'::text, 'success'::text, 'no_new_data'::text, 'warning'::text, 'held'::text, 'failed'::text, 'skipped'::text]))),
     CONSTRAINT rows_are_conserved CHECK (((status <> ALL (ARRAY['success'::text, 'warning'::text])) OR ((rows_read = (((rows_staged + rows_quarantined) + rows_superseded) + rows_merged)) AND (rows_staged = ((rows_inserted + rows_updated) + rows_unchanged)))))
@@ -1328,8 +1350,14 @@ DECLARE
     before text;
     kind text;
 BEGIN
+    INSERT INTO refresh.refresh_outbox (topic, payload)
+    VALUES ('refresh-schedule', jsonb_build_object('version', 1, 'kind', 'table_finished', 'run_id', NEW.run_id,
+        'table', NEW.table_schema || '.' || NEW.table_name));
+    IF NEW.mode <> 'live' THEN
+        RETURN NULL;
+    END IF;
     SELECT t.status INTO before FROM refresh.refresh_task t
-    WHERE t.table_schema = NEW.table_schema AND t.table_name = NEW.table_name AND t.run_id <> NEW.run_id
+    WHERE t.table_schema = NEW.table_schema AND t.table_name = NEW.table_name AND t.run_id <> NEW.run_id AND t.mode = 'live'
         AND t.status IN ('success', 'no_new_data', 'warning', 'held', 'failed')
     ORDER BY t.finished_at DESC LIMIT 1;
     kind := CASE NEW.status
@@ -1347,9 +1375,7 @@ BEGIN
             'data', jsonb_build_object('outcome', NEW.status, 'reason', NEW.reason, 'error', NEW.error,
                 'rows_read', NEW.rows_read, 'rows_inserted', NEW.rows_inserted, 'rows_updated', NEW.rows_updated,
                 'rows_deleted', NEW.rows_deleted, 'rows_quarantined', NEW.rows_quarantined,
-                'duration_ms', (extract(epoch FROM NEW.finished_at - NEW.started_at) * 1000)::bigint))),
-        ('refresh-schedule', jsonb_build_object('version', 1, 'kind', 'table_finished', 'run_id', NEW.run_id,
-            'table', NEW.table_schema || '.' || NEW.table_name));
+                'duration_ms', (extract(epoch FROM NEW.finished_at - NEW.started_at) * 1000)::bigint)));
     RETURN NULL;
 END $$;
 
@@ -1907,7 +1933,7 @@ BEGIN
             ('handler', entry.handler, entry.handler IN ('asin', 'search_queries', 'summaries', 'generic'),
                 'asin, search_queries, summaries or generic'),
             ('strategy', entry.strategy, entry.strategy IN ('merge', 'append', 'replace'), 'merge, append or replace'),
-            ('mode', entry.mode, entry.mode IN ('live', 'shadow', 'dry_run', 'disabled'), 'live or disabled'),
+            ('mode', entry.mode, entry.mode IN ('live', 'shadow', 'dry_run', 'disabled'), 'live, dry_run or disabled'),
             ('priority', entry.priority::text, entry.priority BETWEEN 0 AND 1000, 'from 0 (first) to 1000'),
             ('frequency_hours', entry.frequency_hours::text, entry.frequency_hours BETWEEN 1 AND 168, 'from 1 to 168'),
             ('lookback', entry.lookback::text, entry.lookback > 0, 'a number of days above 0, or NULL to scan everything'),
@@ -1928,8 +1954,10 @@ BEGIN
         PERFORM refresh.refuse_registration(entry, wrong.field, format('is %s', wrong.value),
             format('Set %s to %s.', wrong.field, wrong.allowed));
     END LOOP;
-    IF entry.mode IN ('shadow', 'dry_run') THEN
-        PERFORM refresh.refuse_registration(entry, 'mode', format('%s is not available yet', entry.mode),
+    IF entry.mode = 'shadow' THEN
+        PERFORM refresh.refuse_registration(entry, 'mode', 'shadow is not available yet', 'Set mode to live, dry_run or disabled.');
+    ELSIF entry.mode = 'dry_run' AND entry.handler = 'summaries' THEN
+        PERFORM refresh.refuse_registration(entry, 'mode', 'dry_run is for tables, and this is a materialized view',
             'Set mode to live or disabled.');
     END IF;
     FOR wrong IN
@@ -2010,6 +2038,25 @@ BEGIN
         || refresh.keep_audit_months(audit_months, as_of);
 END $$;
 REVOKE EXECUTE ON FUNCTION refresh.cleanup FROM PUBLIC;
+
+CREATE FUNCTION refresh.cleanup_reports(report_days integer DEFAULT 90, batch_rows integer DEFAULT 100000, as_of timestamp with time zone DEFAULT now())
+    RETURNS jsonb
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path=pg_catalog, pg_temp
+    AS $$
+DECLARE
+    n bigint;
+BEGIN
+    IF report_days < 1 OR batch_rows < 1 OR report_days IS NULL OR batch_rows IS NULL THEN
+        RAISE EXCEPTION 'cleanup_reports: report_days and batch_rows must be at least 1' USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    DELETE FROM refresh.refresh_diff WHERE ctid = ANY (ARRAY(
+        SELECT d.ctid FROM refresh.refresh_diff d JOIN refresh.refresh_task t USING (run_id, table_schema, table_name)
+        WHERE t.finished_at < as_of - make_interval(days => report_days) LIMIT batch_rows));
+    GET DIAGNOSTICS n = ROW_COUNT;
+    RETURN jsonb_build_object('diffs', n);
+END $$;
+REVOKE EXECUTE ON FUNCTION refresh.cleanup_reports FROM PUBLIC;
 
 CREATE FUNCTION refresh.cleanup_webhooks(delivery_days integer DEFAULT 30, batch_rows integer DEFAULT 100000, as_of timestamp with time zone DEFAULT now())
     RETURNS jsonb
@@ -2326,6 +2373,11 @@ EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
 END $$;
 REVOKE EXECUTE ON FUNCTION refresh.keep_audit_months FROM PUBLIC;
 
+CREATE FUNCTION refresh.mode_allows(table_mode text, run_mode text)
+    RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN COALESCE((array_position(ARRAY['plan'::text, 'dry_run'::text, 'shadow'::text, 'live'::text], run_mode) <= array_position(ARRAY['plan'::text, 'dry_run'::text, 'shadow'::text, 'live'::text], table_mode)), false);
+
 CREATE FUNCTION refresh.needs_staging(name text, held_since timestamp with time zone)
     RETURNS boolean
     LANGUAGE sql STABLE
@@ -2508,7 +2560,7 @@ SELECT * FROM refresh.register_options(table_schema, table_name, jsonb_build_obj
     'rollback_publishes', rollback_publishes))
 $$;
 
-CREATE FUNCTION refresh.request_run(tables text[] DEFAULT NULL::text[], force boolean DEFAULT false, requested_by text DEFAULT CURRENT_USER, idempotency_key text DEFAULT NULL::text)
+CREATE FUNCTION refresh.request_run(tables text[] DEFAULT NULL::text[], force boolean DEFAULT false, requested_by text DEFAULT CURRENT_USER, idempotency_key text DEFAULT NULL::text, mode text DEFAULT NULL::text)
     RETURNS uuid
     LANGUAGE plpgsql
     SET search_path=pg_catalog
@@ -2517,6 +2569,10 @@ DECLARE
     the_run uuid := gen_random_uuid();
     missing text;
 BEGIN
+    IF mode NOT IN ('live', 'shadow', 'dry_run', 'plan') THEN
+        RAISE EXCEPTION 'mode is %', mode USING ERRCODE = 'invalid_parameter_value',
+            HINT = 'Set mode to live, shadow, dry_run or plan, or leave it out: each table is then refreshed as it is registered.';
+    END IF;
     SELECT string_agg(wanted, ', ') INTO missing FROM unnest(tables) AS wanted
     WHERE NOT EXISTS (SELECT FROM refresh.refresh_table_registry r WHERE r.table_schema || '.' || r.table_name = wanted);
     IF missing IS NOT NULL THEN
@@ -2525,7 +2581,7 @@ BEGIN
     END IF;
     INSERT INTO refresh.refresh_run (run_id, trigger, requested_by, request, idempotency_key)
     VALUES (the_run, 'manual', requested_by,
-        jsonb_strip_nulls(jsonb_build_object('tables', to_jsonb(tables), 'force', force)),
+        jsonb_strip_nulls(jsonb_build_object('tables', to_jsonb(tables), 'force', force, 'mode', mode)),
         coalesce(idempotency_key, 'manual:' || the_run));
     INSERT INTO refresh.refresh_outbox (topic, payload)
     VALUES ('refresh-schedule', jsonb_build_object('version', 1, 'kind', 'manual', 'run_id', the_run));
@@ -2556,22 +2612,28 @@ BEGIN
         covered_until := covered_from;
         RETURN;
     END IF;
-    INSERT INTO refresh.refresh_day (day, by_status, rows_read, rows_inserted, rows_updated, rows_deleted, rows_quarantined,
+    INSERT INTO refresh.refresh_day (day, by_status, by_status_not_live, rows_read, rows_inserted, rows_updated, rows_deleted, rows_quarantined,
         bytes_billed, durations, p50_ms, p95_ms, quantiles_ms)
     SELECT d::date,
         coalesce((SELECT jsonb_object_agg(s.status, s.tasks) FROM (
             SELECT t.status, count(*) AS tasks FROM refresh.refresh_task t
-            WHERE t.finished_at >= d AND t.finished_at < d + interval '1 day' GROUP BY t.status) s), '{}'),
+            WHERE t.finished_at >= d AND t.finished_at < d + interval '1 day' AND t.mode = 'live' GROUP BY t.status) s), '{}'),
+        coalesce((SELECT jsonb_object_agg(s.status, s.tasks) FROM (
+            SELECT t.status, count(*) AS tasks FROM refresh.refresh_task t
+            WHERE t.finished_at >= d AND t.finished_at < d + interval '1 day' AND t.mode <> 'live' GROUP BY t.status) s), '{}'),
         sums.rows_read, sums.rows_inserted, sums.rows_updated, sums.rows_deleted, sums.rows_quarantined, sums.bytes_billed,
         cardinality(sums.ascending), sums.ascending[ceil(cardinality(sums.ascending) * 0.50)::integer],
         sums.ascending[ceil(cardinality(sums.ascending) * 0.95)::integer], refresh.quantiles(sums.ascending)
     FROM generate_series(covered_from, open_day - 1, interval '1 day') AS d
     CROSS JOIN LATERAL (
-        SELECT coalesce(sum(t.rows_read), 0) AS rows_read, coalesce(sum(t.rows_inserted), 0) AS rows_inserted,
-            coalesce(sum(t.rows_updated), 0) AS rows_updated, coalesce(sum(t.rows_deleted), 0) AS rows_deleted,
-            coalesce(sum(t.rows_quarantined), 0) AS rows_quarantined, coalesce(sum(t.bytes_billed), 0) AS bytes_billed,
+        SELECT coalesce(sum(t.rows_read) FILTER (WHERE t.mode = 'live'), 0) AS rows_read,
+            coalesce(sum(t.rows_inserted) FILTER (WHERE t.mode = 'live'), 0) AS rows_inserted,
+            coalesce(sum(t.rows_updated) FILTER (WHERE t.mode = 'live'), 0) AS rows_updated,
+            coalesce(sum(t.rows_deleted) FILTER (WHERE t.mode = 'live'), 0) AS rows_deleted,
+            coalesce(sum(t.rows_quarantined) FILTER (WHERE t.mode = 'live'), 0) AS rows_quarantined,
+            coalesce(sum(t.bytes_billed), 0) AS bytes_billed,
             coalesce(array_agg(refresh.duration_ms(t.started_at, t.finished_at)
-                ORDER BY refresh.duration_ms(t.started_at, t.finished_at)) FILTER (WHERE t.started_at IS NOT NULL), '{}')
+                ORDER BY refresh.duration_ms(t.started_at, t.finished_at)) FILTER (WHERE t.started_at IS NOT NULL AND t.mode = 'live'), '{}')
                 AS ascending
         FROM refresh.refresh_task t
         WHERE t.finished_at >= d AND t.finished_at < d + interval '1 day'
@@ -3948,6 +4010,7 @@ COMMENT ON SCHEMA refresh IS 'Control plane of the BigQuery refresh: registry, r
 COMMENT ON FUNCTION refresh.actor() IS 'Who acts: the setting refresh.actor where a transaction has set it, else the database user.';
 COMMENT ON FUNCTION refresh.add_audit_month(pg_catalog.date) IS 'Gives a month (UTC, its first day) of the audit log its own partition, unless the rest holds rows of it.';
 COMMENT ON FUNCTION refresh.cleanup(integer,integer,integer,integer,integer,integer,integer,timestamp with time zone) IS 'Removes, by age, what is no longer needed, at most batch_rows of a kind; returns counts. Tables in use are left for the next call.';
+COMMENT ON FUNCTION refresh.cleanup_reports(integer,integer,timestamp with time zone) IS 'Removes old reports of dry runs and plans, at most batch_rows; returns counts. Called with refresh.cleanup.';
 COMMENT ON FUNCTION refresh.cleanup_webhooks(integer,integer,timestamp with time zone) IS 'Removes deliveries that ended long ago and secrets whose overlap is over; returns counts.';
 COMMENT ON FUNCTION refresh.column_type(pg_catalog.regclass,pg_catalog.text) IS 'Name of a column''s type, through domains; NULL when there is no such column.';
 COMMENT ON FUNCTION refresh.configuration(refresh.refresh_table_registry) IS 'The part of a registry row that people decide.';
@@ -3958,17 +4021,22 @@ COMMENT ON FUNCTION refresh.expire_publishes(pg_catalog.text,pg_catalog.text,int
 COMMENT ON FUNCTION refresh.grant_access(pg_catalog.text) IS 'Lets the loader fill, and the API and dashboards read, the tables of a schema, those made later by the caller included.';
 COMMENT ON FUNCTION refresh.is_wanted(pg_catalog.text[],pg_catalog.text[],pg_catalog.text,pg_catalog.text) IS 'Whether an endpoint with these filters gets the event.';
 COMMENT ON TABLE refresh.managed_schema IS 'Schemas whose tables register themselves by a comment that has, at its end, refresh: {…}: options of refresh.register_table as JSON.';
+COMMENT ON FUNCTION refresh.mode_allows(pg_catalog.text,pg_catalog.text) IS 'Whether a run of that mode may be made of a table of that mode: it may go less far, never further.';
 COMMENT ON FUNCTION refresh.owe_stale_events(timestamp with time zone) IS 'Owes the data.stale events of every registered warehouse; called by the sweep. Returns how many.';
 COMMENT ON TABLE refresh.refresh_audit_log IS 'Something that happened. Insert-only; folding the task events gives refresh_task.';
 COMMENT ON TABLE refresh.refresh_checkpoint IS 'A slice of a task: which scopes, which BigQuery job, how far it was read and staged.';
 COMMENT ON COLUMN refresh.refresh_checkpoint.rows_received IS 'Rows of the slice''s result; rows_read counts the source rows behind them.';
 COMMENT ON COLUMN refresh.refresh_checkpoint.stream_offsets IS 'Committed offset of each stream of read_session; an offset belongs to its session alone.';
 COMMENT ON TABLE refresh.refresh_day IS 'Figures of the tasks that ended on a day (UTC) that is over: made when first asked for, gone when one of them changes.';
-COMMENT ON COLUMN refresh.refresh_day.by_status IS 'JSON object, task status to number of tasks.';
+COMMENT ON COLUMN refresh.refresh_day.by_status IS 'JSON object, status to number of live tasks; by_status_not_live: of the others.';
 COMMENT ON COLUMN refresh.refresh_day.durations IS 'Number of tasks that were started; p50_ms and p95_ms are theirs.';
 COMMENT ON COLUMN refresh.refresh_day.quantiles_ms IS 'Their durations, ascending; of more than 200 the middles of 200 equal parts.';
 COMMENT ON TABLE refresh.refresh_dead_letter IS 'A message that nobody could handle, with the reason; the payload can be replayed.';
 COMMENT ON TABLE refresh.refresh_dependency IS 'A table waits for another: hard needs its success, soft only its end.';
+COMMENT ON TABLE refresh.refresh_diff IS 'What a publish would do to one scope value, found by a dry run; by a plan without the rows that it would write.';
+COMMENT ON COLUMN refresh.refresh_diff.columns IS 'JSON object, column to the number of rows in which it would be changed.';
+COMMENT ON COLUMN refresh.refresh_diff.rows_inserted IS 'Rows that would be inserted; NULL for a plan, and for a scope that would be left alone. So are rows_updated, rows_deleted.';
+COMMENT ON COLUMN refresh.refresh_diff.samples IS 'JSON object with keys of some rows that would be inserted, updated and deleted; of updated ones also the columns.';
 COMMENT ON TABLE refresh.refresh_heartbeat IS 'When the sweep, and its hourly cleanup, last ran to their end.';
 COMMENT ON TABLE refresh.refresh_input_version IS 'A table without a source that summaries read, such as a mapping kept by hand, with a version that its changes raise.';
 COMMENT ON TABLE refresh.refresh_named_sql IS 'A SELECT in GoogleSQL that tables take as their source, as sql:name.';
@@ -3999,12 +4067,13 @@ COMMENT ON COLUMN refresh.refresh_table_registry.scope_column IS 'Target column 
 COMMENT ON COLUMN refresh.refresh_table_registry.source IS 'BigQuery table or view, project.dataset.table, or a named SQL, sql:name.';
 COMMENT ON COLUMN refresh.refresh_task.attempt IS 'Claims since the task last made progress.';
 COMMENT ON COLUMN refresh.refresh_task.commit_marker IS 'Written by each fenced transaction: tells whether a COMMIT without reply took place.';
+COMMENT ON COLUMN refresh.refresh_task.mode IS 'How far the task goes: plan finds what changed, dry_run reports what a publish would do, live publishes.';
 COMMENT ON COLUMN refresh.refresh_task.owed_at IS 'When a message for the task was last put into the outbox.';
 COMMENT ON TABLE refresh.refresh_task_definition IS 'How the staged rows of a task become those of its table, as it was planned.';
 COMMENT ON TABLE refresh.refresh_task_scope IS 'What the plan found for one scope value, and does about it.';
 COMMENT ON FUNCTION refresh.refresh_view(pg_catalog.text,pg_catalog.text) IS 'Refreshes a registered materialized view while it is read, with the rights of its owner; returns its rows.';
 COMMENT ON FUNCTION refresh.register_table(pg_catalog.text,pg_catalog.text,pg_catalog.text,pg_catalog.text,pg_catalog.jsonb,pg_catalog.text[],pg_catalog.text,pg_catalog.text,pg_catalog.text,pg_catalog.text,integer,integer,integer,integer,integer,bigint,pg_catalog.jsonb,pg_catalog.jsonb,pg_catalog.text,pg_catalog.jsonb,integer) IS 'Registers a table, or sets its whole configuration anew. depends_on: {"schema.name": "hard" or "soft"}; NULL leaves the dependencies as they are.';
-COMMENT ON FUNCTION refresh.request_run(pg_catalog.text[],boolean,pg_catalog.text,pg_catalog.text) IS 'Asks for a manual run of the named tables (schema.table), or of all that are enabled. Returns the run id.';
+COMMENT ON FUNCTION refresh.request_run(pg_catalog.text[],boolean,pg_catalog.text,pg_catalog.text,pg_catalog.text) IS 'Asks for a manual run of the named tables (schema.table), or of all that are enabled. mode: live, shadow, dry_run or plan instead of what each is registered with; never further. Returns the run id.';
 COMMENT ON FUNCTION refresh.roll_up_days(timestamp with time zone) IS 'Fills refresh_day for whole days from `since` on (NULL: from the first task), and returns the span that it covers.';
 COMMENT ON FUNCTION refresh.shown_webhook(refresh.webhook_endpoint) IS 'The configuration of an endpoint, without its secrets.';
 COMMENT ON FUNCTION refresh.unique_keys(pg_catalog.regclass) IS 'Sorted columns of each unique index that can serve as a key: whole, valid, plain columns.';

@@ -13,7 +13,7 @@ from shared.domain.figures import figure_value
 from shared.domain.ids import TaskId, plan_job_id
 from shared.domain.quoting import postgres_identifier
 from shared.domain.scope import MAX_SCOPE_VALUES, scan_start
-from shared.domain.states import Phase, ScopeAction
+from shared.domain.states import Mode, Phase, ScopeAction
 from shared.planning.gates import CheckOutcome, table_gate
 from shared.planning.quality import read_reports
 from shared.planning.scopes import FoundScope, PlannedScope, PublishedScope, plan_scopes, widens
@@ -26,6 +26,7 @@ from shared.refresh.fillable import FILL_PLANNED, fillable
 from shared.refresh.frozen import freeze_definition
 from shared.refresh.jobs import first_that_lasts, labels, run_job, source_relation
 from shared.refresh.messages import owe_table_message
+from shared.refresh.plan_report import end_plan, estimate_bytes
 from shared.refresh.plan_rows import scopes_json, slices_json
 from shared.refresh.quality import gate
 from shared.refresh.runtime import Budget, Runtime
@@ -54,8 +55,15 @@ def plan(runtime: Runtime, claim: TaskClaim, definition: Definition, task: Row, 
     table_gate(scopes, checks=definition.checks)
     scopes, outcomes = gate(runtime, definition, scopes, found)
     slices = plan_slices(scopes, target_rows=definition.slice_target_rows)
+    only_plan = Mode(task["mode"]) is Mode.PLAN
+    if only_plan:
+        estimated = estimate_bytes(
+            runtime, claim.task, definition, slices, relation=relation, snapshot_at=snapshot_at, budget=budget
+        )
     with fenced(runtime, claim) as session:
         _commit(session, claim.task, definition, task, scopes, slices, outcomes, result, scan_from)
+        if only_plan:
+            end_plan(session, claim.task, scopes, estimated)
         runtime.steps.reached("plan_written")
     runtime.steps.reached("plan_committed")
 
@@ -161,8 +169,9 @@ def _commit(
     scan_from: str | None,
 ) -> None:
     key = task_parameters(task)
-    filling = fillable(session, definition, slices)
-    staged = bool(slices) and not filling
+    mode = Mode(state["mode"])
+    filling = mode.writes and fillable(session, definition, slices)
+    staged = bool(slices) and not filling and mode is not Mode.PLAN
     if staged:
         create_staging(session, task, definition)
     freeze_definition(session, task, definition)

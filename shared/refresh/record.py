@@ -28,18 +28,10 @@ def record(
 ) -> TaskStatus:
     """Write everything that the publish makes true; the task's final status."""
     key = task_parameters(task)
+    found = tally(session, task, state, settlement, written)
     (checks,) = session.run(statement("failed_checks"), **key)
-    tally = Tally(
-        scopes_written=len(settlement.having(ScopeAction.CHANGED, ScopeAction.VANISHED)),
-        scopes_held=len(settlement.having(ScopeAction.HELD)),
-        scopes_superseded=len(settlement.having(ScopeAction.SUPERSEDED)),
-        rows_quarantined=state["rows_quarantined"],
-        rows_quarantined_before=session.run(statement("quarantined_before"), **key)[0]["rows"],
-        rows_refused=written.refused,
-        checks_warned=checks["warned"],
-    )
     stripped = session.run(statement("values_stripped"), **key)[0]["stripped"]
-    status, reason = outcome(tally)
+    status, reason = outcome(found)
     snapshot = {"snapshot_at": state["snapshot_at"]}
     record_publish(
         session,
@@ -73,9 +65,23 @@ def record(
         updated=written.updated,
         deleted=written.deleted,
         unchanged=written.unchanged,
-        details=json.dumps(vars(tally) | ({"values_stripped": stripped} if stripped else {})),
+        details=json.dumps(vars(found) | ({"values_stripped": stripped} if stripped else {})),
     )
     return status
+
+
+def tally(session: Session, task: TaskId, state: Row, settlement: Settlement, written: Written) -> Tally:
+    """What the task did, or would do, in figures that decide how it ends."""
+    key = task_parameters(task)
+    return Tally(
+        scopes_written=len(settlement.having(ScopeAction.CHANGED, ScopeAction.VANISHED)),
+        scopes_held=len(settlement.having(ScopeAction.HELD)),
+        scopes_superseded=len(settlement.having(ScopeAction.SUPERSEDED)),
+        rows_quarantined=state["rows_quarantined"],
+        rows_quarantined_before=session.run(statement("quarantined_before"), **key)[0]["rows"],
+        rows_refused=written.refused,
+        checks_warned=session.run(statement("failed_checks"), **key)[0]["warned"],
+    )
 
 
 def _last_period(definition: Definition, settlement: Settlement) -> str | None:

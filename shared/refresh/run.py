@@ -23,10 +23,11 @@ from shared.domain.errors import (
 )
 from shared.domain.ids import TaskId
 from shared.domain.messages import TableMessage
-from shared.domain.states import Phase, TaskStatus
+from shared.domain.states import Mode, Phase, TaskStatus
 from shared.ports import Row
 from shared.refresh.claim import Claim, SliceClaim, TaskClaim, UnitClaim, claim_slice, claim_task, task_parameters
 from shared.refresh.define import Datasets, define
+from shared.refresh.dry_run import dry_run
 from shared.refresh.ending import end, go_on, retry_later
 from shared.refresh.frozen import frozen_definition
 from shared.refresh.lease import KeptLease
@@ -104,11 +105,12 @@ class TableRefresh:
     def _publish(self, claim: UnitClaim) -> None:
         with KeptLease(self._runtime, claim):
             members = [self._member(part) for part in claim.members]
-            published = publish(self._runtime, claim, members, self._budget)
+            finish = dry_run if all(Mode(one.state["mode"]) is Mode.DRY_RUN for one in members) else publish
+            published = finish(self._runtime, claim, members, self._budget)
         if published is None:
             log.info("slices have to be loaded first")
         for table, status in (published or {}).items():
-            log.info("published", published=str(table), status=status)
+            log.info("finished", finished=str(table), status=status)
 
     def _member(self, claim: TaskClaim) -> Member:
         state = load_task(self._runtime, claim.task)

@@ -96,7 +96,9 @@ class Engine:
         values = ", ".join(f":{name}" for name in row)
         self.sql(f"INSERT INTO refresh.refresh_table_registry ({names}) VALUES ({values})", **row)
 
-    def task(self, table: str, *, snapshot_at: datetime | None = None, force: bool = False) -> TableMessage:
+    def task(
+        self, table: str, *, snapshot_at: datetime | None = None, force: bool = False, mode: str = "live"
+    ) -> TableMessage:
         """A new run with one task, at the given snapshot or now."""
         run = uuid4()
         schema, name = table.split(".")
@@ -108,11 +110,12 @@ class Engine:
             snapshot=snapshot_at or self.source.now(),
         )
         self.sql(
-            "INSERT INTO refresh.refresh_task (run_id, table_schema, table_name, handler, priority, force)"
-            " SELECT :run, table_schema, table_name, handler, priority, :force FROM refresh.refresh_table_registry"
-            " WHERE table_schema = :schema AND table_name = :name",
+            "INSERT INTO refresh.refresh_task (run_id, table_schema, table_name, handler, priority, force, mode)"
+            " SELECT :run, table_schema, table_name, handler, priority, :force, :mode"
+            " FROM refresh.refresh_table_registry WHERE table_schema = :schema AND table_name = :name",
             run=run,
             force=force,
+            mode=mode,
             schema=schema,
             name=name,
         )
@@ -123,9 +126,16 @@ class Engine:
         TableRefresh(self.runtime, message, datasets or {}).run()
         return self.state(message)
 
-    def refresh(self, table: str, *, force: bool = False, datasets: Mapping[str, Dataset] | None = None) -> Row:
+    def refresh(
+        self,
+        table: str,
+        *,
+        force: bool = False,
+        mode: str = "live",
+        datasets: Mapping[str, Dataset] | None = None,
+    ) -> Row:
         """A whole run of one table; the task's row afterwards."""
-        return self.deliver(self.task(table, force=force), datasets)
+        return self.deliver(self.task(table, force=force, mode=mode), datasets)
 
     def state(self, message: TableMessage) -> Row:
         """The task's row."""
