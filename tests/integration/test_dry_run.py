@@ -174,13 +174,12 @@ def test_a_key_that_stands_twice_fails_it_as_it_fails_a_refresh(engine: Engine) 
 def test_what_a_live_run_publishes_meanwhile_is_not_promised_again(engine: Engine) -> None:
     changed_orders(engine)
     message = engine.task("public.orders", mode="dry_run")
-    engine.steps.actions["slice_committed"] = lambda: (
-        engine.steps.actions.clear(),
-        engine.another().refresh("public.orders"),
-    )
+    live = engine.another()
+    engine.steps.actions["publishing_claimed"] = lambda: live.refresh("public.orders")
     task = engine.deliver(message)
     assert (task["status"], task["reason"]) == ("skipped", "superseded")
     assert sum(would_be(task).values()) == 0
+    live.close()
     check_invariants(engine)
 
 
