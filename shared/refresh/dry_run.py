@@ -59,7 +59,8 @@ def _report(runtime: Runtime, session: Session, members: Sequence[Member]) -> Pu
         names=[member.claim.task.table.name for member in members],
     )
     rehearsals = [_Rehearsal(runtime, session, member) for member in members]
-    if not all([one.settle() for one in rehearsals]):
+    settled = [one.settle() for one in rehearsals]
+    if not all(settled):
         return None
     runtime.steps.reached("dry_run_settled")
     return {member.claim.task.table: one.end() for member, one in zip(members, rehearsals, strict=True)}
