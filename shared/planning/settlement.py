@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from shared.domain.states import ScopeAction
+from shared.planning.refusals import hold_refused, refuses
 from shared.planning.scopes import PlannedScope, PublishedScope, scanned
 
 
@@ -30,6 +31,8 @@ class Settlement:
     scopes: tuple[PlannedScope, ...]
     to_load: tuple[PlannedScope, ...]
     """Scopes that the plan left unchanged, but that an older run has changed since: they must be read after all."""
+    refused: tuple[str | None, ...] = ()
+    """Values of the held scopes whose content was taken back."""
 
     def having(self, *actions: ScopeAction) -> list[str | None]:
         """Values of the scopes with one of the actions."""
@@ -46,11 +49,13 @@ def settle(
     newer: Sequence[Scan],
     deletes: bool = True,
     holds_empty: bool = False,
+    forced_at: datetime | None = None,
 ) -> Settlement:
     """Settle every planned scope against the published ones.
 
     `newer`: published scans with a newer snapshot. `deletes` is False for a table that only grows. `holds_empty`: the
-    table has a scope gate, so a scope without rows is held and not deleted.
+    table has a scope gate, so a scope without rows is held and not deleted. `forced_at`: when the run was asked for, if
+    it is to publish whatever the source has.
     """
     state = {scope.value: scope for scope in published}
     settled = [_settled(scope, state.get(scope.value), snapshot_at, definition_hash, newer) for scope in planned]
@@ -66,13 +71,19 @@ def settle(
             and scope.snapshot_at <= snapshot_at
             and scanned(scope.value, own_scan_from)
         ]
+    settled = hold_refused(settled, state.values(), definition_hash=definition_hash, forced_at=forced_at)
     before = {scope.value: scope.action for scope in planned}
     to_load = tuple(
         scope
         for scope in settled
         if scope.action is ScopeAction.CHANGED and before.get(scope.value) is ScopeAction.UNCHANGED
     )
-    return Settlement(scopes=tuple(settled), to_load=to_load)
+    refused = tuple(
+        scope.value
+        for scope in settled
+        if scope.action is ScopeAction.HELD and refuses(state, scope, definition_hash=definition_hash)
+    )
+    return Settlement(scopes=tuple(settled), to_load=to_load, refused=refused)
 
 
 def against_published(

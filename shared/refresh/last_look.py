@@ -46,6 +46,7 @@ def settle_task(session: Session, task: TaskId, definition: Definition, state: R
         newer=[Scan(**row) for row in session.run(statement("newer_scans"), **key, snapshot_at=snapshot_at)],
         deletes=definition.strategy != "append",
         holds_empty=bool(definition.checks.get("scope_min_ratio")),
+        forced_at=state["forced_at"],
     )
     table_gate(against_published(settlement.scopes, published, snapshot_at=snapshot_at), checks=definition.checks)
     if not settlement.to_load and list(settlement.scopes) != planned:
@@ -91,8 +92,8 @@ def reopen(session: Session, task: TaskId, definition: Definition, slices: list[
 
 
 def drop_superseded(session: Session, task: TaskId, definition: Definition, state: Row, settlement: Settlement) -> int:
-    """Forget staged rows of scopes of which a newer snapshot has been published; their number."""
-    scopes = settlement.having(ScopeAction.SUPERSEDED)
+    """Forget staged rows of scopes of which a newer snapshot has been published, or that are held since; their number."""
+    scopes = settlement.having(ScopeAction.SUPERSEDED, ScopeAction.HELD)
     if not scopes or state["staging_table"] is None:
         return 0
     condition = "true"

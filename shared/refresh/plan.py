@@ -16,6 +16,7 @@ from shared.domain.scope import MAX_SCOPE_VALUES, scan_start
 from shared.domain.states import Mode, Phase, ScopeAction
 from shared.planning.gates import CheckOutcome, table_gate
 from shared.planning.quality import read_reports
+from shared.planning.refusals import hold_refused
 from shared.planning.scopes import FoundScope, PlannedScope, PublishedScope, plan_scopes, widens
 from shared.planning.slices import PlannedSlice, plan_slices
 from shared.planning.source_query import FINGERPRINT, READ, ROWS, SCOPE, SOURCE_ROWS, plan_query
@@ -43,9 +44,10 @@ def plan(runtime: Runtime, claim: TaskClaim, definition: Definition, task: Row, 
     runtime.steps.reached("plan_queried")
     found = _found_scopes(definition, rows)
     scan_from = start.isoformat() if start else None
+    published = _published(runtime, claim.task, definition, scan_from)
     scopes = plan_scopes(
         found,
-        _published(runtime, claim.task, definition, scan_from),
+        published,
         definition_hash=definition.hash,
         force=task["force"],
         scan_from=scan_from,
@@ -54,6 +56,7 @@ def plan(runtime: Runtime, claim: TaskClaim, definition: Definition, task: Row, 
         scopes = [scope for scope in scopes if scope.action is not ScopeAction.VANISHED]
     table_gate(scopes, checks=definition.checks)
     scopes, outcomes = gate(runtime, definition, scopes, found)
+    scopes = hold_refused(scopes, published, definition_hash=definition.hash, forced_at=task["forced_at"])
     slices = plan_slices(scopes, target_rows=definition.slice_target_rows)
     only_plan = Mode(task["mode"]) is Mode.PLAN
     if only_plan:

@@ -16,6 +16,8 @@ from shared.refresh.staging import drop_staging
 from shared.refresh.undo import record_publish
 from shared.sql import statement
 
+_SHOWN = 20
+
 
 def record(
     session: Session,
@@ -59,7 +61,7 @@ def record(
         **key,
         status=str(status),
         reason=reason,
-        error=checks["held"],
+        error=_held_because(checks["held"], settlement),
         superseded=superseded,
         inserted=written.inserted,
         updated=written.updated,
@@ -76,12 +78,25 @@ def tally(session: Session, task: TaskId, state: Row, settlement: Settlement, wr
     return Tally(
         scopes_written=len(settlement.having(ScopeAction.CHANGED, ScopeAction.VANISHED)),
         scopes_held=len(settlement.having(ScopeAction.HELD)),
+        scopes_refused=len(settlement.refused),
         scopes_superseded=len(settlement.having(ScopeAction.SUPERSEDED)),
         rows_quarantined=state["rows_quarantined"],
         rows_quarantined_before=session.run(statement("quarantined_before"), **key)[0]["rows"],
         rows_refused=written.refused,
         checks_warned=session.run(statement("failed_checks"), **key)[0]["warned"],
     )
+
+
+def _held_because(checks: str | None, settlement: Settlement) -> str | None:
+    if not settlement.refused:
+        return checks
+    shown = ", ".join("NULL" if value is None else value for value in settlement.refused[:_SHOWN])
+    more = f" and {len(settlement.refused) - _SHOWN} more" if len(settlement.refused) > _SHOWN else ""
+    refused = (
+        f"the source still has what was taken back, of {shown}{more}: it is published when the source changes, "
+        "or by a run with force"
+    )
+    return refused if checks is None else f"{checks}. {refused}"
 
 
 def _last_period(definition: Definition, settlement: Settlement) -> str | None:

@@ -97,18 +97,17 @@ class Engine:
         self.sql(f"INSERT INTO refresh.refresh_table_registry ({names}) VALUES ({values})", **row)
 
     def task(
-        self, table: str, *, snapshot_at: datetime | None = None, force: bool = False, mode: str = "live"
+        self,
+        table: str,
+        *,
+        snapshot_at: datetime | None = None,
+        force: bool = False,
+        mode: str = "live",
+        run: UUID | None = None,
     ) -> TableMessage:
-        """A new run with one task, at the given snapshot or now."""
-        run = uuid4()
+        """A task, in a new run at the given snapshot or now, or in the given one."""
         schema, name = table.split(".")
-        self.sql(
-            "INSERT INTO refresh.refresh_run (run_id, trigger, requested_by, idempotency_key, snapshot_at, planned_at)"
-            " VALUES (:run, 'manual', 'test', :key, :snapshot, now())",
-            run=run,
-            key=f"test:{run}",
-            snapshot=snapshot_at or self.source.now(),
-        )
+        run = run or self._run(snapshot_at)
         self.sql(
             "INSERT INTO refresh.refresh_task (run_id, table_schema, table_name, handler, priority, force, mode)"
             " SELECT :run, table_schema, table_name, handler, priority, :force, :mode"
@@ -120,6 +119,17 @@ class Engine:
             name=name,
         )
         return TableMessage(run_id=RunId(run), table=TableName(schema=schema, name=name))
+
+    def _run(self, snapshot_at: datetime | None) -> UUID:
+        run = uuid4()
+        self.sql(
+            "INSERT INTO refresh.refresh_run (run_id, trigger, requested_by, idempotency_key, snapshot_at, planned_at)"
+            " VALUES (:run, 'manual', 'test', :key, :snapshot, now())",
+            run=run,
+            key=f"test:{run}",
+            snapshot=snapshot_at or self.source.now(),
+        )
+        return run
 
     def deliver(self, message: TableMessage, datasets: Mapping[str, Dataset] | None = None) -> Row:
         """Let the worker handle the message; the task's row afterwards."""
