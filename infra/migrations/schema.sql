@@ -2954,13 +2954,13 @@ BEGIN
     PERFORM FROM refresh.refresh_table_registry r
     WHERE r.table_schema || '.' || r.table_name = ANY (chosen)
         OR (r.table_schema, r.table_name) IN (SELECT view_schema, view_name FROM refresh.views_over(chosen))
-    ORDER BY r.table_schema COLLATE "C", r.table_name COLLATE "C"
+    ORDER BY r.table_schema, r.table_name
     FOR NO KEY UPDATE;
     PERFORM refresh.check_rollback(roll_back.run_id, chosen, roll_back.tables);
     FOR publish IN
         SELECT * FROM refresh.refresh_publish p
         WHERE p.run_id = roll_back.run_id AND p.table_schema || '.' || p.table_name = ANY (chosen)
-        ORDER BY p.table_schema COLLATE "C", p.table_name COLLATE "C"
+        ORDER BY p.table_schema, p.table_name
     LOOP
         EXECUTE format('LOCK TABLE %I.%I IN SHARE ROW EXCLUSIVE MODE', publish.table_schema, publish.table_name);
         PERFORM refresh.put_rows_back(publish);

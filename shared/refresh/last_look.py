@@ -92,7 +92,7 @@ def reopen(session: Session, task: TaskId, definition: Definition, slices: list[
 
 
 def drop_superseded(session: Session, task: TaskId, definition: Definition, state: Row, settlement: Settlement) -> int:
-    """Forget staged rows of scopes of which a newer snapshot has been published, or that are held since; their number."""
+    """Forget staged rows of scopes that a newer snapshot was published of, or that are held since; their number."""
     scopes = settlement.having(ScopeAction.SUPERSEDED, ScopeAction.HELD)
     if not scopes or state["staging_table"] is None:
         return 0

@@ -1,4 +1,4 @@
-"""Publishes taken back: the table is what it was, to the byte, and what was taken back does not come again by itself."""
+"""Publishes taken back: the table is what it was, to the byte, and what was taken back does not come by itself."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ def test_a_row_changed_by_hand_stops_the_rollback(staged: StagedEngine) -> None:
     task = publish(table, items(2))
     staged.sql(f"DELETE FROM {table.table} WHERE id = 970")
     held = table.items()
-    with pytest.raises(StoreRefused, match="of 3 rows that run .* updated, 2 are as it left them"):
+    with pytest.raises(StoreRefused, match=r"of 3 rows that run .* updated, 2 are as it left them"):
         roll_back(staged, task["run_id"])
     assert table.items() == held
 
@@ -178,7 +178,8 @@ def test_values_of_another_unique_index_that_changed_places(staged: StagedEngine
 def test_a_partitioned_table(staged: StagedEngine) -> None:
     table = StagedTable(staged, keyed=False)
     staged.sql(
-        f"DROP TABLE {table.table}; CREATE TABLE {table.table} (id bigint, part text, text text) PARTITION BY LIST (part);"
+        f"DROP TABLE {table.table};"
+        f"CREATE TABLE {table.table} (id bigint, part text, text text) PARTITION BY LIST (part);"
         f"CREATE TABLE public.items_a PARTITION OF {table.table} FOR VALUES IN ('a');"
         f"CREATE TABLE public.items_rest PARTITION OF {table.table} DEFAULT"
     )
@@ -212,7 +213,7 @@ def test_a_table_of_a_run_is_taken_back_alone_and_the_rest_afterwards(staged: St
     tables, run = two_tables_in_one_run(staged)
     roll_back(staged, run, "public.others")
     assert [table.items() for table in tables] == [items(2), items(1)]
-    with pytest.raises(StoreRefused, match="taken back already: public.others by operator"):
+    with pytest.raises(StoreRefused, match=r"taken back already: public\.others by operator"):
         roll_back(staged, run, "public.others", "public.items")
     roll_back(staged, run)
     assert [table.items() for table in tables] == [items(1)] * 2
@@ -230,7 +231,7 @@ def test_a_run_that_has_not_ended_is_not_taken_back_as_a_whole(staged: StagedEng
     tables, run = two_tables_in_one_run(staged)
     third = StagedTable(staged, "third")
     open_task = third.stage(items(1), run=run)
-    with pytest.raises(StoreRefused, match="has not ended: public.third is running"):
+    with pytest.raises(StoreRefused, match=r"has not ended: public\.third is running"):
         roll_back(staged, run)
     roll_back(staged, run, "public.items", "public.others")
     assert [table.items() for table in tables] == [items(1)] * 2

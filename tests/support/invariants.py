@@ -46,18 +46,20 @@ def one_event_per_ended_task(engine: Engine) -> None:
 
 
 def what_is_kept_is_known(engine: Engine) -> None:
-    """Every table of overwritten rows belongs to a publish that can be taken back, and each taken back was told once."""
+    """Every table of overwritten rows belongs to a publish, and each that was taken back was told once."""
     unknown = _rows(
         engine,
         "SELECT coalesce(c.relname, p.undo_table) AS name FROM refresh.refresh_publish p"
-        " FULL JOIN (SELECT relname FROM pg_class WHERE relnamespace = 'refresh_undo'::regnamespace AND relkind = 'r') c"
+        " FULL JOIN (SELECT relname FROM pg_class"
+        "  WHERE relnamespace = 'refresh_undo'::regnamespace AND relkind = 'r') c"
         " ON c.relname = p.undo_table WHERE coalesce(c.relname, p.undo_table) IS NOT NULL"
         " AND (c.relname IS NULL OR p.undo_table IS NULL)",
     )
     assert unknown == []
     untold = _rows(
         engine,
-        "SELECT p.publish_id FROM refresh.refresh_publish p WHERE (p.rolled_back_at IS NOT NULL)::integer <> ANY (ARRAY["
+        "SELECT p.publish_id FROM refresh.refresh_publish p"
+        " WHERE (p.rolled_back_at IS NOT NULL)::integer <> ANY (ARRAY["
         " (SELECT count(*) FROM refresh.refresh_outbox o WHERE o.payload ->> 'run_id' = p.run_id::text"
         "  AND o.payload ->> 'table' = p.table_schema || '.' || p.table_name"
         "  AND o.payload -> 'data' ->> 'outcome' = 'rolled_back'),"

@@ -73,8 +73,8 @@ class StagedTable:
         engine.register(self.table, name, **columns)
 
     def stage(self, items: Iterable[Item], *, vanished: Sequence[str] = (), run: UUID | None = None) -> TableMessage:
-        """A task, of the given run or of a new one, whose plan and slices are done: `items` are all rows of the changed parts, `vanished` parts go, and
-        the other published ones are unchanged."""
+        """A task whose plan and slices are done: `items` are all rows of the changed parts, `vanished` parts go, and
+        the other published ones are unchanged. Of a new run, unless one is given."""
         self._snapshot += timedelta(minutes=1)
         message = self.engine.task(self.table, snapshot_at=self._snapshot, run=run)
         definition = define(self.engine.runtime, message.table, {})
@@ -110,7 +110,8 @@ class StagedTable:
         session.run(statement("insert_checkpoints"), **key, slices=slices_json(slices))
         session.run(
             "UPDATE refresh.refresh_checkpoint SET status = 'done', rows_received = rows_expected,"
-            " rows_read = rows_expected, rows_staged = rows_expected WHERE run_id = :run_id AND table_schema = :schema AND table_name = :name",
+            " rows_read = rows_expected, rows_staged = rows_expected"
+            " WHERE run_id = :run_id AND table_schema = :schema AND table_name = :name",
             **key,
         )
         session.run(
