@@ -4,6 +4,8 @@
 ALTER TABLE refresh.refresh_partition_state
     ADD COLUMN refused jsonb NOT NULL DEFAULT '{}' CHECK (jsonb_typeof(refused) = 'object'),
     ADD COLUMN refused_at timestamptz;
+CREATE INDEX refresh_partition_state_refused ON refresh.refresh_partition_state (table_schema, table_name)
+WHERE refused_at IS NOT NULL;
 COMMENT ON COLUMN refresh.refresh_partition_state.fingerprint IS
     'Of the source as published. NULL: the scope has no rows; empty: it has rows that no run of ours can vouch for.';
 COMMENT ON COLUMN refresh.refresh_partition_state.refused_fingerprint IS
