@@ -121,6 +121,7 @@ def _subscription(project: str, topic: str, endpoint: str) -> Subscription:
         ack_deadline_seconds=_ACK_DEADLINE_SECONDS,
         retry_policy=_BACKOFF,
         expiration_policy=ExpirationPolicy(),
+        retain_acked_messages=True,  # so that a seek finds them; in the cloud the topic keeps them
     )
     if topic != DEAD_LETTER_TOPIC:
         settings.dead_letter_policy = DeadLetterPolicy(

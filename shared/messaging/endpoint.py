@@ -29,7 +29,9 @@ def answer(body: bytes, headers: Mapping[str, str], *, bus: Bus, handle: Callabl
         _log.warning("delivery_refused", reason=error.reason)
         return error.reason, 400
     try:
-        return _handled(delivery, bus, handle), 200
+        did = _handled(delivery, bus, handle)
+        _log.info("delivery_answered", message_id=delivery.message_id, did=did)
+        return did, 200
     except (RetryLater, CommitUnknown) as error:
         _log.warning("delivery_postponed", message_id=delivery.message_id, error=str(error))
         return "deliver again: passing trouble", 503
