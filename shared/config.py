@@ -58,6 +58,12 @@ class Settings(BaseSettings):
     """Receivers on this machine that webhooks may go to, such as 127.0.0.1:8080; only with a Pub/Sub emulator."""
     refresh_log_format: Literal["json", "console"] = "json"
     """json: one line an event, in Cloud Logging's fields. console: for people."""
+    refresh_traces: str = Field(default="off", pattern=r"^(off|cloud_trace|https?://\S+)$")
+    """Where spans of a run go: off, cloud_trace, or the address of an OTLP receiver such as http://collector:4318/v1/traces."""
+    refresh_trace_share: float = Field(default=1.0, ge=0.0, le=1.0)
+    """Share of the runs that are traced."""
+    function_target: str = "refresh"
+    """Entry point of the function, as the platform sets it; names the service in traces."""
     refresh_usd_per_tib: float = Field(default=6.25, ge=0.0, le=1000.0)
     """Price of a TiB that BigQuery bills, to show what runs cost."""
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING
 
+from shared import tracing
 from shared.adapters import log
 from shared.adapters.clock import SystemClock
 from shared.adapters.shutdown import GunicornShutdown
@@ -35,7 +36,23 @@ def settings() -> Settings:
     """The process's settings; also sets up its log."""
     read = read_settings()
     log.configure(json_lines=read.refresh_log_format == "json", project=read.google_cloud_project)
+    _trace(read)
     return read
+
+
+def _trace(read: Settings) -> None:
+    if read.refresh_traces == "off":
+        return
+    from shared.adapters.telemetry import CLOUD_TRACE, OpenTelemetry
+
+    tracing.install(
+        OpenTelemetry(
+            CLOUD_TRACE if read.refresh_traces == "cloud_trace" else read.refresh_traces,
+            project=read.google_cloud_project,
+            function=read.function_target,
+            share=read.refresh_trace_share,
+        )
+    )
 
 
 @cache

@@ -14,7 +14,7 @@ from werkzeug.wsgi import get_content_length
 from functions.api.access import Bucket, guard
 from functions.api.pages.site import add_pages
 from functions.api.problems import handle_problems
-from shared import wiring
+from shared import tracing, wiring
 
 MAX_BODY_BYTES = 256 * 1024
 _TEMPLATES = Path(__file__).with_name("templates")
@@ -65,13 +65,27 @@ def create_app(*, bucket: Bucket | None = None) -> Flask:
 
 def answer(app: Flask, environ: dict[str, Any]) -> Response:
     """The application's answer to a request that another application took in."""
-    inner = WerkzeugResponse.from_app(app.wsgi_app, environ)
+    inner = _traced(app, environ)
     response = Response(inner.response, status=inner.status, headers=inner.headers)
     if _may_be_large(environ):
         # The framework reads the rest of a request's body into memory, unless the answer is a stream.
         response.response = _streamed(response.get_data())
         response.headers["Connection"] = "close"
     return response
+
+
+def _traced(app: Flask, environ: dict[str, Any]) -> WerkzeugResponse:
+    """Changes begin traces, or go on with the caller's. The platform's own that it does not keep is left out."""
+    wiring.settings()
+    method = environ["REQUEST_METHOD"]
+    if method in ("GET", "HEAD", "OPTIONS"):
+        return WerkzeugResponse.from_app(app.wsgi_app, environ)
+    parent = environ.get("HTTP_TRACEPARENT", "")
+    try:
+        with tracing.span(f"{method} request", kind="server", parent=parent if parent.endswith("-01") else None):
+            return WerkzeugResponse.from_app(app.wsgi_app, environ)
+    finally:
+        tracing.flush()
 
 
 def _may_be_large(environ: dict[str, Any]) -> bool:

@@ -37,7 +37,7 @@ class Function:
             [script, *what, "--host", LOOPBACK, "--port", str(self.port)],
             log=log,
             cwd=root,
-            env={**env, **_SERVER, **_own_places(run_dir / name), "PYTHONPATH": str(root)},
+            env={**env, **_SERVER, **_own_places(run_dir / name), "PYTHONPATH": str(root), "FUNCTION_TARGET": name},
         )
         self._failures = 0
         self._restart_at = 0.0

@@ -97,6 +97,8 @@ locals {
       REFRESH_TIME_BUDGET_SECONDS = tostring(var.time_budget_seconds)
       REFRESH_PUBLISH_SECONDS     = tostring(var.publish_seconds)
       REFRESH_LOG_FORMAT          = "json"
+      REFRESH_TRACES              = var.traces
+      REFRESH_TRACE_SHARE         = tostring(var.trace_share)
       WORKERS                     = "1"
       LOG_EXECUTION_ID            = "true"
     },

@@ -9,6 +9,8 @@ from typing import Any
 
 import structlog
 
+from shared import tracing
+
 _SEVERITIES = {"debug": "DEBUG", "info": "INFO", "warning": "WARNING", "error": "ERROR", "critical": "CRITICAL"}
 _LABELS = ("run", "table", "slice", "function")
 
@@ -17,6 +19,7 @@ def configure(*, json_lines: bool, project: str) -> None:
     """Set structlog up for this process. Values never hold secrets or rows: callers log names, numbers and reasons."""
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
+        _trace_id,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
     ]
@@ -36,6 +39,13 @@ def configure(*, json_lines: bool, project: str) -> None:
         logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
         cache_logger_on_first_use=False,
     )
+
+
+def _trace_id(logger: Any, name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    parent = tracing.traceparent()
+    if parent is not None:
+        event["trace_id"] = parent.split("-")[1]
+    return event
 
 
 def _cloud_fields(event: MutableMapping[str, Any], project: str) -> MutableMapping[str, Any]:

@@ -14,6 +14,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import pg8000.native
 from pg8000.exceptions import DatabaseError, InterfaceError
 
+from shared import tracing
 from shared.domain.errors import (
     CommitUnknown,
     ConfigurationError,
@@ -75,7 +76,7 @@ class PostgresStore:
         connection = self._begun(
             f"BEGIN ISOLATION LEVEL {isolation}; SET LOCAL lock_timeout = {round(lock_timeout * 1000)};"
             f"SET LOCAL statement_timeout = {round((statement_timeout or 0) * 1000)};"
-            "SET LOCAL idle_in_transaction_session_timeout = 120000"
+            f"SET LOCAL idle_in_transaction_session_timeout = 120000{_traced()}"
         )
         try:
             yield _PostgresSession(connection)
@@ -139,6 +140,12 @@ class PostgresStore:
             _close(connection)
         else:
             self._give_back(connection)
+
+
+def _traced() -> str:
+    """What tells the transaction its span, so that messages that it owes carry on the trace. It is hexadecimal."""
+    parent = tracing.traceparent()
+    return "" if parent is None else f"; SET LOCAL refresh.traceparent = '{parent}'"
 
 
 class _PostgresSession:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 
 import structlog
 
+from shared import tracing
 from shared.domain.errors import CommitUnknown, InvalidMessage, RetryLater
 from shared.domain.messages import Delivery
 from shared.messaging import dead_letter, receive
@@ -29,6 +31,13 @@ def answer(body: bytes, headers: Mapping[str, str], *, bus: Bus, handle: Callabl
         _log.warning("delivery_refused", reason=error.reason)
         return error.reason, 400
     try:
+        return _answer(delivery, bus, handle)
+    finally:
+        tracing.flush()
+
+
+def _answer(delivery: Delivery, bus: Bus, handle: Callable[[Delivery], str]) -> Answer:
+    try:
         did = _handled(delivery, bus, handle)
         _log.info("delivery_answered", message_id=delivery.message_id, did=did)
         return did, 200
@@ -38,6 +47,14 @@ def answer(body: bytes, headers: Mapping[str, str], *, bus: Bus, handle: Callabl
     except Exception:
         _log.exception("delivery_failed", message_id=delivery.message_id)
         return "deliver again: unexpected trouble, see the log", 503
+
+
+@contextmanager
+def received(delivery: Delivery, what: str, **attributes: tracing.Value) -> Iterator[None]:
+    """A span around what is done about a message, in the trace of whoever sent it."""
+    about = {"messaging.system": "gcp_pubsub", "messaging.message.id": delivery.message_id, **attributes}
+    with tracing.span(what, kind="consumer", parent=delivery.attributes.get("traceparent"), attributes=about):
+        yield
 
 
 def _handled(delivery: Delivery, bus: Bus, handle: Callable[[Delivery], str]) -> str:

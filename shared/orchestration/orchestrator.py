@@ -8,6 +8,7 @@ from datetime import datetime
 from shared.domain.errors import InvalidMessage
 from shared.domain.messages import DailyTrigger, Delivery, ManualTrigger, Sweep, TableFinished
 from shared.messaging import dead_letter, outbox, receive
+from shared.messaging.endpoint import received
 from shared.orchestration import dead_letters
 from shared.orchestration.advance import advance_run
 from shared.orchestration.plan_run import plan_daily, plan_requested
@@ -39,15 +40,19 @@ class Orchestrator:
             return dead_letters.record(self.store, self.schedule, delivery)
         match receive.schedule_message(delivery):
             case DailyTrigger(scheduled_for=scheduled_for):
-                instant = scheduled_for or self._scheduled_instant(delivery)
-                planned = plan_daily(self.store, self.source, self.schedule, instant)
+                with received(delivery, "plan daily run"):
+                    instant = scheduled_for or self._scheduled_instant(delivery)
+                    planned = plan_daily(self.store, self.source, self.schedule, instant)
                 return f"planned {planned}" if planned else "planned before"
             case ManualTrigger(run_id=run_id):
-                return "planned" if plan_requested(self.store, self.source, run_id) else "planned before, or unknown"
+                with received(delivery, "plan requested run", **{"refresh.run": str(run_id)}):
+                    new = plan_requested(self.store, self.source, run_id)
+                return "planned" if new else "planned before, or unknown"
             case TableFinished(run_id=run_id):
-                advance_run(self.store, run_id)
+                with received(delivery, "advance run", **{"refresh.run": str(run_id)}):
+                    advance_run(self.store, run_id)
                 return "advanced"
-            case Sweep():
+            case Sweep():  # of no run: what it owes belongs to the traces of its runs
                 Sweeper(store=self.store, bus=self.bus, source=self.source).sweep()
                 return "swept"
 

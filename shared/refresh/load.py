@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from shared import tracing
 from shared.domain.definition import Definition
 from shared.domain.errors import ClaimLost, PermanentError, ResultLost
 from shared.ports import Row
@@ -23,8 +24,9 @@ def load_slice(runtime: Runtime, claim: SliceClaim, definition: Definition, task
     """Stage the rest of the slice and complete it. A lost result sends it back under the next generation."""
     try:
         with KeptLease(runtime, claim) as lease:
-            relation, snapshot_at = source_relation(runtime, claim, definition, task["snapshot_at"], budget)
-            result = slice_result(runtime, claim, definition, relation=relation, snapshot_at=snapshot_at, budget=budget)
+            with tracing.span("extract"):
+                relation, at = source_relation(runtime, claim, definition, task["snapshot_at"], budget)
+                result = slice_result(runtime, claim, definition, relation=relation, snapshot_at=at, budget=budget)
             runtime.steps.reached("slice_queried")
             offsets = stream_offsets(runtime, claim, result)
             runtime.steps.reached("session_opened")
@@ -36,14 +38,15 @@ def load_slice(runtime: Runtime, claim: SliceClaim, definition: Definition, task
 
             for chunk in read_ahead(prepared(chunks(runtime, offsets), definition), check):
                 check()
-                stager.stage(chunk)
+                with tracing.span("stage", attributes={"refresh.rows": sum(one.num_rows for one in chunk.batches)}):
+                    stager.stage(chunk)
             _complete(runtime, claim, definition)
     except ResultLost as error:
         _regenerate(runtime, claim, error)
 
 
 def _complete(runtime: Runtime, claim: SliceClaim, definition: Definition) -> None:
-    with fenced(runtime, claim) as session:
+    with tracing.span("reconcile"), fenced(runtime, claim) as session:
         (checkpoint,) = session.run(statement("read_checkpoint"), **claim.parameters)
         reconcile(definition, checkpoint)
         runtime.steps.reached("slice_reconciled")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from shared import tracing
 from shared.domain.definition import Definition
 from shared.domain.ids import TableName
 from shared.domain.states import ScopeAction, TaskStatus
@@ -61,8 +62,10 @@ class TablePublish:
 
     def write(self) -> TaskStatus:
         """Write what differs, and all that this makes true; the task's final status."""
-        if self._fills:
-            return self._fill()
+        with tracing.span("merge", attributes={"refresh.table": str(self.table)}):
+            return self._fill() if self._fills else self._merge()
+
+    def _merge(self) -> TaskStatus:
         superseded = drop_superseded(self._session, self._claim.task, self._definition, self._state, self._settlement)
         scopes = self._settlement.having(ScopeAction.CHANGED, ScopeAction.VANISHED)
         staged = self._state["rows_staged"] - superseded

@@ -11,6 +11,7 @@ from functools import partial
 
 import structlog
 
+from shared import tracing
 from shared.domain.definition import Definition
 from shared.domain.errors import (
     ClaimLost,
@@ -96,14 +97,15 @@ class TableRefresh:
             return attempt(self._runtime, claim, self._message, task, partial(self._load, claim, task))
 
     def _plan(self, claim: TaskClaim, task: Row) -> None:
-        with KeptLease(self._runtime, claim):
+        with tracing.span("plan"), KeptLease(self._runtime, claim):
             plan(self._runtime, claim, self._defined(None), task, self._budget)
 
     def _load(self, claim: SliceClaim, task: Row) -> None:
-        load_slice(self._runtime, claim, self._defined(task["definition_hash"]), task, self._budget)
+        with tracing.span("load slice", attributes={"refresh.slice": claim.slice_no}):
+            load_slice(self._runtime, claim, self._defined(task["definition_hash"]), task, self._budget)
 
     def _publish(self, claim: UnitClaim) -> None:
-        with KeptLease(self._runtime, claim):
+        with tracing.span("publish"), KeptLease(self._runtime, claim):
             members = [self._member(part) for part in claim.members]
             finish = dry_run if all(Mode(one.state["mode"]) is Mode.DRY_RUN for one in members) else publish
             published = finish(self._runtime, claim, members, self._budget)

@@ -8,6 +8,7 @@ import structlog
 
 from shared.domain.messages import Delivery, TableMessage
 from shared.messaging import outbox, receive
+from shared.messaging.endpoint import received
 from shared.ports import Bus
 from shared.refresh.define import Datasets
 from shared.refresh.run import TableRefresh
@@ -27,8 +28,10 @@ def handle_view(runtime: Runtime, bus: Bus, delivery: Delivery, *, function: str
 
 def _handle(runtime: Runtime, bus: Bus, delivery: Delivery, function: str, work: Callable[[TableMessage], None]) -> str:
     message = receive.table_message(delivery)
-    with structlog.contextvars.bound_contextvars(
-        function=function, run=str(message.run_id), table=str(message.table), lane=message.lane
+    about = {"run": str(message.run_id), "table": str(message.table), "lane": message.lane}
+    with (
+        received(delivery, "refresh table", **{f"refresh.{name}": str(value) for name, value in about.items()}),
+        structlog.contextvars.bound_contextvars(function=function, **about),
     ):
         try:
             work(message)

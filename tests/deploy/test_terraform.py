@@ -290,6 +290,20 @@ def test_a_private_database_has_no_public_address(planner: Planner) -> None:
     assert len(plan.of("google_vpc_access_connector")) == 1
 
 
+def test_traces_are_written_only_where_they_are_asked_for(planner: Planner, plan: Plan) -> None:
+    role = "roles/telemetry.tracesWriter"
+    assert role not in {values["role"] for values in plan.of("google_project_iam_member").values()}
+    traced = planner.plan("staging", traces="cloud_trace", trace_share=0.25)
+    writers = [key for key, values in traced.of("google_project_iam_member").items() if values["role"] == role]
+    assert {key.split()[1] for key in writers} == set(FUNCTIONS)
+    for function in traced.of("google_cloudfunctions2_function").values():
+        environment = function["service_config"][0]["environment_variables"]
+        assert (environment["REFRESH_TRACES"], environment["REFRESH_TRACE_SHARE"]) == ("cloud_trace", "0.25")
+    assert "traces is off, cloud_trace, or an address" in " ".join(
+        planner.try_plan("staging", traces="everywhere").stderr.split()
+    )
+
+
 def test_before_the_first_release_there_are_no_functions_to_push_to(planner: Planner) -> None:
     plan = planner.plan("staging", release={"id": "none", "sources": {}})
     assert plan.of("google_cloudfunctions2_function") == {}

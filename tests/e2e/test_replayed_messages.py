@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from google.pubsub_v1.types import SeekRequest
+from google.pubsub_v1.types import PubsubMessage, SeekRequest
 
 from infra.local.pubsub import SUBSCRIBERS, publisher, subscriber
 from infra.local.stack import PROJECT
@@ -102,7 +102,7 @@ def _day_and_its_replays(system: System, schema: str) -> None:
         sent = [
             client.publish(
                 topic=f"projects/{PROJECT}/topics/{one['topic']}",
-                messages=[{"data": json.dumps(one["payload"]).encode(), "attributes": one["attributes"]}],
+                messages=[PubsubMessage(data=json.dumps(one["payload"]).encode(), attributes=one["attributes"])],
             ).message_ids[0]
             for one in owed
         ]
