@@ -300,6 +300,7 @@ CREATE TABLE refresh.refresh_run (
     created_at timestamp with time zone NOT NULL DEFAULT now(),
     planned_at timestamp with time zone,
     finished_at timestamp with time zone,
+    traceparent text DEFAULT NULLIF(current_setting('refresh.traceparent'::text, true), ''::text),
     CONSTRAINT refresh_run_idempotency_key_key UNIQUE (idempotency_key),
     CONSTRAINT refresh_run_pkey PRIMARY KEY (run_id),
     CONSTRAINT refresh_run_replay_of_fkey FOREIGN KEY (replay_of) REFERENCES refresh.refresh_run(run_id),
@@ -1541,6 +1542,24 @@ BEGIN
     ]) AS what
     WHERE what IS NOT NULL;
     RETURN NULL;
+END $$;
+
+CREATE FUNCTION refresh.carry_trace()
+    RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path=pg_catalog, pg_temp
+    AS $$
+DECLARE
+    parent text := NULLIF(current_setting('refresh.traceparent', true), '');
+    run text := NEW.payload ->> 'run_id';
+BEGIN
+    IF parent IS NULL AND run ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' THEN
+        SELECT r.traceparent INTO parent FROM refresh.refresh_run r WHERE r.run_id = run::uuid;
+    END IF;
+    IF parent IS NOT NULL THEN
+        NEW.attributes := NEW.attributes || jsonb_build_object('traceparent', parent);
+    END IF;
+    RETURN NEW;
 END $$;
 
 CREATE FUNCTION refresh.check_column_map(entry refresh.refresh_table_registry, relation regclass)
@@ -4441,6 +4460,7 @@ CREATE TRIGGER audit_dependency AFTER INSERT OR DELETE OR UPDATE ON refresh.refr
 CREATE TRIGGER check_dependency BEFORE INSERT OR UPDATE ON refresh.refresh_dependency FOR EACH ROW EXECUTE FUNCTION refresh.check_dependency();
 CREATE TRIGGER audit_named_sql AFTER INSERT OR DELETE OR UPDATE ON refresh.refresh_named_sql FOR EACH ROW EXECUTE FUNCTION refresh.audit_named_sql();
 CREATE TRIGGER guard_named_sql BEFORE INSERT OR DELETE OR UPDATE ON refresh.refresh_named_sql FOR EACH ROW EXECUTE FUNCTION refresh.guard_named_sql();
+CREATE TRIGGER carry_trace BEFORE INSERT ON refresh.refresh_outbox FOR EACH ROW WHEN ((NOT (new.attributes ? 'traceparent'::text))) EXECUTE FUNCTION refresh.carry_trace();
 CREATE TRIGGER audit_run_move AFTER INSERT OR UPDATE ON refresh.refresh_run FOR EACH ROW EXECUTE FUNCTION refresh.audit_run_move();
 CREATE TRIGGER audit_configuration AFTER INSERT OR DELETE OR UPDATE ON refresh.refresh_table_registry FOR EACH ROW EXECUTE FUNCTION refresh.audit_configuration();
 CREATE TRIGGER check_quality_rules BEFORE INSERT OR UPDATE OF checks ON refresh.refresh_table_registry FOR EACH ROW WHEN ((jsonb_typeof(new.checks) = 'object'::text)) EXECUTE FUNCTION refresh.check_quality_rules();
@@ -4481,6 +4501,7 @@ CREATE EVENT TRIGGER refresh_register_commented ON ddl_command_end WHEN TAG IN (
 COMMENT ON SCHEMA refresh IS 'Control plane of the BigQuery refresh: registry, runs, tasks, checkpoints, audit, outbox.';
 COMMENT ON FUNCTION refresh.actor() IS 'Who acts: the setting refresh.actor where a transaction has set it, else the database user.';
 COMMENT ON FUNCTION refresh.add_audit_month(pg_catalog.date) IS 'Gives a month (UTC, its first day) of the audit log its own partition, unless the rest holds rows of it.';
+COMMENT ON FUNCTION refresh.carry_trace() IS 'Puts the trace into the attributes of a message that is owed.';
 COMMENT ON FUNCTION refresh.cleanup(integer,integer,integer,integer,integer,integer,integer,timestamp with time zone,integer,bigint) IS 'Removes, by age, what is no longer needed, at most batch_rows of a kind; returns counts. Tables in use are left for the next call.';
 COMMENT ON FUNCTION refresh.cleanup_reports(integer,integer,timestamp with time zone) IS 'Removes old reports of dry runs and plans, at most batch_rows; returns counts. Called with refresh.cleanup.';
 COMMENT ON FUNCTION refresh.cleanup_webhooks(integer,integer,timestamp with time zone) IS 'Removes deliveries that ended long ago and secrets whose overlap is over; returns counts.';
@@ -4529,6 +4550,7 @@ COMMENT ON TABLE refresh.refresh_publish_scope IS 'A scope value that a publish 
 COMMENT ON TABLE refresh.refresh_quarantine IS 'A source row that the target cannot hold, with the reason.';
 COMMENT ON COLUMN refresh.refresh_run.request IS 'What was asked: tables (schema.name), force, mode.';
 COMMENT ON COLUMN refresh.refresh_run.snapshot_at IS 'The moment, by the clock of BigQuery, at which every query of the run reads.';
+COMMENT ON COLUMN refresh.refresh_run.traceparent IS 'W3C Trace Context of the span in which the run was made; NULL: none was open.';
 COMMENT ON TABLE refresh.refresh_table_registry IS 'A table or materialized view that is refreshed, and how.';
 COMMENT ON COLUMN refresh.refresh_table_registry.checks IS 'Thresholds of the gates: table_min_ratio, scope_min_ratio, scope_history; the data''s own checks by name, {"max": fraction of rows, "outcome": "warn", "hold" or "off"}; expected_days and stale_days after a period''s end.';
 COMMENT ON COLUMN refresh.refresh_table_registry.column_map IS 'JSON object, source column to target column; null leaves a column out.';
