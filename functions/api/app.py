@@ -22,7 +22,7 @@ _ROUTES = (
     "status",
     "health",
     "runs",
-    "dry_runs",
+    "holds",
     "history",
     "metrics",
     "configuration",

@@ -14,9 +14,7 @@ from shared.ports import Row, Session, Source, Store
 from shared.sql import statement
 
 _log = structlog.get_logger()
-
-DISABLED = "disabled"
-MODE_NOT_ALLOWED = "mode_not_allowed"
+_LIVE = "live"
 
 
 def daily_key(instant: datetime) -> str:
@@ -70,20 +68,16 @@ def plan_requested(store: Store, source: Source, run_id: RunId) -> bool:
 
 def _plan_request(session: Session, run_id: RunId, request: Row, snapshot_at: datetime) -> None:
     wanted: list[str] | None = request.get("tables")
-    tables = session.run(statement("choose_requested_tables"), tables=wanted, mode=request.get("mode"))
+    tables = session.run(statement("choose_requested_tables"), tables=wanted)
     session.run(statement("set_run_planned"), run_id=run_id, snapshot_at=snapshot_at)
     _insert_tasks(session, run_id, tables, force=bool(request.get("force")))
-    refused = [row for row in tables if not row["allowed"]]
-    if refused:
-        skip(session, run_id, tuple(Skipped(table=_table(row), reason=_why_not(row)) for row in refused))
+    dormant = [row for row in tables if row["mode"] != _LIVE]
+    if dormant:
+        skip(session, run_id, tuple(Skipped(table=_table(row), reason=row["mode"]) for row in dormant))
     gone = set(wanted or ()) - {str(_table(row)) for row in tables}
     if gone:
         _log.warning("tables_not_registered", run=str(run_id), tables=sorted(gone))
     _log.info("run_planned", run=str(run_id), tables=len(tables), snapshot_at=snapshot_at.isoformat())
-
-
-def _why_not(row: Row) -> str:
-    return DISABLED if row["table_mode"] == DISABLED else MODE_NOT_ALLOWED
 
 
 def _insert_tasks(session: Session, run_id: RunId, tables: list[Row], *, force: bool) -> None:
@@ -95,7 +89,6 @@ def _insert_tasks(session: Session, run_id: RunId, tables: list[Row], *, force: 
             names=[row["table_name"] for row in tables],
             handlers=[row["handler"] for row in tables],
             priorities=[row["priority"] for row in tables],
-            modes=[row["mode"] for row in tables],
             force=force,
         )
 

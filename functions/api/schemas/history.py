@@ -8,17 +8,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from functions.api.schemas.fields import (
-    FROM_TEXT,
-    Answer,
-    EndedState,
-    Moment,
-    Paged,
-    Pagination,
-    RunMode,
-    TableText,
-    Trigger,
-)
+from functions.api.schemas.fields import FROM_TEXT, Answer, EndedState, Moment, Paged, Pagination, TableText, Trigger
 
 
 class HistoryQuery(Paged):
@@ -36,7 +26,6 @@ class Ended(Answer):
     run_id: UUID
     table: str
     handler: str
-    mode: RunMode = Field(description="Of anything but live, the table itself was left alone.")
     trigger: Trigger
     requested_by: str
     status: EndedState
@@ -80,7 +69,7 @@ class MetricsQuery(Paged):
 
 
 class Figures(Answer):
-    """Figures of live refreshes that ended; bytes_billed and usd are of dry runs and the like as well."""
+    """Figures of refreshes that ended."""
 
     tasks: int
     by_status: dict[EndedState, int]
