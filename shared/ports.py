@@ -92,6 +92,10 @@ class Source(Protocol):
         is gone."""
         ...
 
+    def estimate(self, job: QueryJob) -> int | None:
+        """Bytes that the job would process, found without running it and free of charge; None when it is not said."""
+        ...
+
     def fetch(self, result: JobResult) -> list[Row]:
         """All rows of a small result."""
         ...

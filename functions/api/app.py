@@ -22,7 +22,7 @@ _ROUTES = (
     "status",
     "health",
     "runs",
-    "holds",
+    "dry_runs",
     "history",
     "metrics",
     "configuration",

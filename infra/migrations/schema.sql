@@ -123,6 +123,7 @@ CREATE TABLE refresh.refresh_day (
     p50_ms integer,
     p95_ms integer,
     quantiles_ms integer[] NOT NULL,
+    by_status_not_live jsonb NOT NULL DEFAULT '{}'::jsonb,
     CONSTRAINT refresh_day_pkey PRIMARY KEY (day)
 );
 
@@ -153,6 +154,25 @@ CREATE TABLE refresh.refresh_dependency (
     CONSTRAINT refresh_dependency_table_schema_table_name_fkey FOREIGN KEY (table_schema, table_name) REFERENCES refresh.refresh_table_registry(table_schema, table_name) ON DELETE CASCADE,
     CONSTRAINT refresh_dependency_check CHECK (((table_schema <> depends_on_schema) OR (table_name <> depends_on_name))),
     CONSTRAINT refresh_dependency_kind_check CHECK ((kind = ANY (ARRAY['hard'::text, 'soft'::text])))
+);
+
+CREATE TABLE refresh.refresh_diff (
+    run_id uuid NOT NULL,
+    table_schema text NOT NULL,
+    table_name text NOT NULL,
+    scope text,
+    action text NOT NULL,
+    slice_no integer,
+    rows bigint NOT NULL,
+    rows_published bigint NOT NULL,
+    rows_inserted bigint,
+    rows_updated bigint,
+    rows_deleted bigint,
+    columns jsonb NOT NULL DEFAULT '{}'::jsonb,
+    samples jsonb NOT NULL DEFAULT '{}'::jsonb,
+    CONSTRAINT refresh_diff_run_id_table_schema_table_name_scope_key UNIQUE NULLS NOT DISTINCT (run_id, table_schema, table_name, scope),
+    CONSTRAINT refresh_diff_run_id_table_schema_table_name_fkey FOREIGN KEY (run_id, table_schema, table_name) REFERENCES refresh.refresh_task(run_id, table_schema, table_name) ON DELETE CASCADE,
+    CONSTRAINT refresh_diff_action_check CHECK ((action = ANY (ARRAY['changed'::text, 'vanished'::text, 'held'::text, 'superseded'::text])))
 );
 
 CREATE TABLE refresh.refresh_heartbeat (
@@ -203,11 +223,12 @@ CREATE TABLE refresh.refresh_partition_state (
     run_id uuid NOT NULL,
     refused_fingerprint text,
     published_at timestamp with time zone NOT NULL DEFAULT now(),
-    refused_reason text,
+    refused jsonb NOT NULL DEFAULT '{}'::jsonb,
+    refused_at timestamp with time zone,
     CONSTRAINT refresh_partition_state_table_schema_table_name_scope_key UNIQUE NULLS NOT DISTINCT (table_schema, table_name, scope),
     CONSTRAINT refresh_partition_state_run_id_fkey FOREIGN KEY (run_id) REFERENCES refresh.refresh_run(run_id),
     CONSTRAINT refresh_partition_state_table_schema_table_name_fkey FOREIGN KEY (table_schema, table_name) REFERENCES refresh.refresh_table_registry(table_schema, table_name) ON DELETE CASCADE,
-    CONSTRAINT refresh_partition_state_refused_reason_check CHECK ((refused_reason = ANY (ARRAY['refused'::text, 'rolled_back'::text])))
+    CONSTRAINT refresh_partition_state_refused_check CHECK ((jsonb_typeof(refused) = 'object'::text))
 );
 
 CREATE TABLE refresh.refresh_publish (
@@ -263,19 +284,6 @@ CREATE TABLE refresh.refresh_quarantine (
     source_row json NOT NULL,
     quarantined_at timestamp with time zone NOT NULL DEFAULT now(),
     CONSTRAINT refresh_quarantine_pkey PRIMARY KEY (quarantine_id)
-);
-
-CREATE TABLE refresh.refresh_refusal (
-    run_id uuid NOT NULL,
-    table_schema text NOT NULL,
-    table_name text NOT NULL,
-    refused_by text NOT NULL,
-    reason text NOT NULL,
-    scopes integer NOT NULL,
-    refused_at timestamp with time zone NOT NULL DEFAULT now(),
-    CONSTRAINT refresh_refusal_pkey PRIMARY KEY (run_id, table_schema, table_name),
-    CONSTRAINT refresh_refusal_run_id_table_schema_table_name_fkey FOREIGN KEY (run_id, table_schema, table_name) REFERENCES refresh.refresh_task(run_id, table_schema, table_name),
-    CONSTRAINT refresh_refusal_reason_check CHECK ((reason <> ''::text))
 );
 
 CREATE TABLE refresh.refresh_run (
@@ -394,6 +402,7 @@ CREATE TABLE refresh.refresh_task (
     created_at timestamp with time zone NOT NULL DEFAULT now(),
     started_at timestamp with time zone,
     finished_at timestamp with time zone,
+    mode text NOT NULL DEFAULT 'live'::text,
     CONSTRAINT refresh_task_pkey PRIMARY KEY (run_id, table_schema, table_name),
     CONSTRAINT refresh_task_run_id_fkey FOREIGN KEY (run_id) REFERENCES refresh.refresh_run(run_id),
     CONSTRAINT refresh_task_table_schema_table_name_fkey FOREIGN KEY (table_schema, table_name) REFERENCES refresh.refresh_table_registry(table_schema, table_name),
@@ -401,6 +410,7 @@ CREATE TABLE refresh.refresh_task (
     CONSTRAINT refresh_task_check1 CHECK (((lease_until IS NULL) OR (status = 'running'::text))),
     CONSTRAINT refresh_task_check2 CHECK (((status = ANY (ARRAY['queued'::text, 'running'::text])) = (finished_at IS NULL))),
     CONSTRAINT refresh_task_check3 CHECK (((status <> ALL (ARRAY['held'::text, 'failed'::text, 'skipped'::text])) OR (reason IS NOT NULL))),
+    CONSTRAINT refresh_task_mode_check CHECK ((mode = ANY (ARRAY['live'::text, 'shadow'::text, 'dry_run'::text, 'plan'::text]))),
     CONSTRAINT refresh_task_phase_check CHECK ((phase = ANY (ARRAY['planning'::text, 'loading'::text, 'staged'::text, 'publishing'::text]))),
     CONSTRAINT refresh_task_status_check CHECK ((status = ANY (ARRAY['queued'::text, 'running'::text, 'success'::text, 'no_new_data'::text, 'warning'::text, 'held'::text, 'failed'::text, 'skipped'::text]))),
     CONSTRAINT rows_are_conserved CHECK (((status <> ALL (ARRAY['success'::text, 'warning'::text])) OR ((rows_read = (((rows_staged + rows_quarantined) + rows_superseded) + rows_merged)) AND (rows_staged = ((rows_inserted + rows_updated) + rows_unchanged)))))
@@ -427,7 +437,6 @@ CREATE TABLE refresh.refresh_task_scope (
     rows_read bigint NOT NULL DEFAULT 0,
     slice_no integer,
     figures jsonb NOT NULL DEFAULT '{}'::jsonb,
-    published_rows bigint NOT NULL DEFAULT 0,
     CONSTRAINT refresh_task_scope_run_id_table_schema_table_name_scope_key UNIQUE NULLS NOT DISTINCT (run_id, table_schema, table_name, scope),
     CONSTRAINT refresh_task_scope_run_id_table_schema_table_name_fkey FOREIGN KEY (run_id, table_schema, table_name) REFERENCES refresh.refresh_task(run_id, table_schema, table_name) ON DELETE CASCADE,
     CONSTRAINT refresh_task_scope_action_check CHECK ((action = ANY (ARRAY['changed'::text, 'unchanged'::text, 'vanished'::text, 'held'::text, 'superseded'::text])))
@@ -1277,12 +1286,12 @@ CREATE INDEX refresh_dead_letter_received ON refresh.refresh_dead_letter USING b
 CREATE INDEX refresh_dependency_input ON refresh.refresh_dependency USING btree (depends_on_schema, depends_on_name);
 CREATE INDEX refresh_outbox_owed ON refresh.refresh_outbox USING btree (outbox_id) WHERE (published_at IS NULL);
 CREATE INDEX refresh_outbox_published ON refresh.refresh_outbox USING btree (published_at) WHERE (published_at IS NOT NULL);
+CREATE INDEX refresh_partition_state_refused ON refresh.refresh_partition_state USING btree (table_schema, table_name) WHERE (refused_at IS NOT NULL);
 CREATE INDEX refresh_publish_table ON refresh.refresh_publish USING btree (table_schema, table_name, publish_id DESC);
 CREATE INDEX refresh_quarantine_quarantined ON refresh.refresh_quarantine USING btree (quarantined_at);
 CREATE INDEX refresh_quarantine_task ON refresh.refresh_quarantine USING btree (run_id, table_schema, table_name, slice_no);
 CREATE INDEX refresh_run_created ON refresh.refresh_run USING btree (created_at DESC);
 CREATE INDEX refresh_run_open ON refresh.refresh_run USING btree (created_at) WHERE (status = 'running'::text);
-CREATE INDEX refresh_run_release ON refresh.refresh_run USING btree (((request ->> 'release_of'::text))) WHERE (request ? 'release_of'::text);
 CREATE INDEX refresh_run_replay ON refresh.refresh_run USING btree (replay_of) WHERE (replay_of IS NOT NULL);
 CREATE INDEX refresh_task_ended ON refresh.refresh_task USING btree (finished_at DESC, run_id, table_schema, table_name) WHERE (finished_at IS NOT NULL);
 CREATE INDEX refresh_task_ended_as ON refresh.refresh_task USING btree (status, finished_at DESC, run_id, table_schema, table_name) WHERE (finished_at IS NOT NULL);
@@ -1346,8 +1355,14 @@ DECLARE
     before text;
     kind text;
 BEGIN
+    INSERT INTO refresh.refresh_outbox (topic, payload)
+    VALUES ('refresh-schedule', jsonb_build_object('version', 1, 'kind', 'table_finished', 'run_id', NEW.run_id,
+        'table', NEW.table_schema || '.' || NEW.table_name));
+    IF NEW.mode <> 'live' THEN
+        RETURN NULL;
+    END IF;
     SELECT t.status INTO before FROM refresh.refresh_task t
-    WHERE t.table_schema = NEW.table_schema AND t.table_name = NEW.table_name AND t.run_id <> NEW.run_id
+    WHERE t.table_schema = NEW.table_schema AND t.table_name = NEW.table_name AND t.run_id <> NEW.run_id AND t.mode = 'live'
         AND t.status IN ('success', 'no_new_data', 'warning', 'held', 'failed')
     ORDER BY t.finished_at DESC LIMIT 1;
     kind := CASE NEW.status
@@ -1365,9 +1380,7 @@ BEGIN
             'data', jsonb_build_object('outcome', NEW.status, 'reason', NEW.reason, 'error', NEW.error,
                 'rows_read', NEW.rows_read, 'rows_inserted', NEW.rows_inserted, 'rows_updated', NEW.rows_updated,
                 'rows_deleted', NEW.rows_deleted, 'rows_quarantined', NEW.rows_quarantined,
-                'duration_ms', (extract(epoch FROM NEW.finished_at - NEW.started_at) * 1000)::bigint))),
-        ('refresh-schedule', jsonb_build_object('version', 1, 'kind', 'table_finished', 'run_id', NEW.run_id,
-            'table', NEW.table_schema || '.' || NEW.table_name));
+                'duration_ms', (extract(epoch FROM NEW.finished_at - NEW.started_at) * 1000)::bigint)));
     RETURN NULL;
 END $$;
 
@@ -1745,14 +1758,9 @@ BEGIN
                 PERFORM refresh.refuse_registration(NEW, 'checks', format('has %s = %s', rule.key, rule.value),
                     format('Set %s to a number of days, 0 or more.', rule.key));
             END IF;
-        ELSIF rule.key = 'max_deleted_share' THEN
-            IF jsonb_typeof(rule.value) <> 'number' OR rule.value::numeric NOT BETWEEN 0 AND 1 THEN
-                PERFORM refresh.refuse_registration(NEW, 'checks', format('has %s = %s', rule.key, rule.value),
-                    'Set max_deleted_share to a fraction from 0 to 1.');
-            END IF;
         ELSIF rule.key NOT IN ('table_min_ratio', 'scope_min_ratio', 'scope_history') THEN
             PERFORM refresh.refuse_registration(NEW, 'checks', format('has %s = %s', rule.key, rule.value),
-                'Numbers are table_min_ratio, scope_min_ratio, scope_history, max_deleted_share, expected_days and stale_days; '
+                'Numbers are table_min_ratio, scope_min_ratio, scope_history, expected_days and stale_days; '
                 'any other check is an object with "max" and "outcome".');
         END IF;
     END LOOP;
@@ -1802,6 +1810,48 @@ BEGIN
     PERFORM refresh.check_columns(NEW, relation);
     RETURN NEW;
 END $$;
+
+CREATE FUNCTION refresh.check_rollback(of_run uuid, tables text[], wanted text[])
+    RETURNS void
+    LANGUAGE plpgsql
+    SET search_path=pg_catalog, pg_temp
+    AS $$
+DECLARE
+    problem text;
+BEGIN
+    SELECT string_agg(format('%s.%s is %s', t.table_schema, t.table_name, t.status), ', ' ORDER BY t.table_schema, t.table_name)
+    INTO problem FROM refresh.refresh_task t
+    WHERE t.run_id = of_run AND NOT refresh.is_terminal(t.status)
+        AND (wanted IS NULL OR t.table_schema || '.' || t.table_name = ANY (wanted));
+    IF problem IS NOT NULL THEN
+        PERFORM refresh.refuse_rollback(format('run %s has not ended: %s', of_run, problem),
+            'Wait for its end, or name the tables that have ended.');
+    END IF;
+    SELECT string_agg(format('%s.%s by %s', p.table_schema, p.table_name, p.rolled_back_by), ', ' ORDER BY p.publish_id)
+    INTO problem FROM refresh.refresh_publish p
+    WHERE p.run_id = of_run AND p.table_schema || '.' || p.table_name = ANY (tables) AND p.rolled_back_at IS NOT NULL;
+    IF problem IS NOT NULL THEN
+        PERFORM refresh.refuse_rollback(format('run %s was taken back already: %s', of_run, problem),
+            'Nothing is left to do for these tables.');
+    END IF;
+    SELECT string_agg(format('%s.%s', p.table_schema, p.table_name), ', ' ORDER BY p.publish_id) INTO problem
+    FROM refresh.refresh_publish p
+    WHERE p.run_id = of_run AND p.table_schema || '.' || p.table_name = ANY (tables) AND p.expired_at IS NOT NULL;
+    IF problem IS NOT NULL THEN
+        PERFORM refresh.refuse_rollback(format('run %s can no longer be taken back of %s: what it overwrote is no longer kept', of_run, problem),
+            'The last rollback_publishes of a table are kept, for as long as refresh.cleanup leaves them. Mend the source and run the table.');
+    END IF;
+    SELECT string_agg(format('%s.%s by run %s', p.table_schema, p.table_name, later.run_id), ', '
+        ORDER BY later.publish_id DESC) INTO problem
+    FROM refresh.refresh_publish p
+    CROSS JOIN LATERAL refresh.publishes_in_the_way(p) later
+    WHERE p.run_id = of_run AND p.table_schema || '.' || p.table_name = ANY (tables);
+    IF problem IS NOT NULL THEN
+        PERFORM refresh.refuse_rollback(format('run %s cannot be taken back: the same rows were published later, of %s', of_run, problem),
+            'Take the later runs back first, the newest before the others.');
+    END IF;
+END $$;
+REVOKE EXECUTE ON FUNCTION refresh.check_rollback FROM PUBLIC;
 
 CREATE FUNCTION refresh.check_rollback_publishes()
     RETURNS trigger
@@ -1884,6 +1934,21 @@ BEGIN
     END IF;
 END $$;
 
+CREATE FUNCTION refresh.check_taken_back(publish refresh.refresh_publish, what text, seen bigint, expected bigint)
+    RETURNS void
+    LANGUAGE plpgsql
+    SET search_path=pg_catalog, pg_temp
+    AS $$
+BEGIN
+    IF seen <> expected THEN
+        RAISE EXCEPTION '%.%: of % rows that run % %, % are as it left them', publish.table_schema, publish.table_name,
+            expected, publish.run_id, what, seen
+            USING ERRCODE = 'object_not_in_prerequisite_state',
+                HINT = 'Something else than a refresh has changed them, or a trigger of the table changes what is put back: undo '
+                    'that first. Nothing was taken back.';
+    END IF;
+END $$;
+
 CREATE FUNCTION refresh.check_target(entry refresh.refresh_table_registry)
     RETURNS regclass
     LANGUAGE plpgsql
@@ -1948,7 +2013,7 @@ BEGIN
             ('handler', entry.handler, entry.handler IN ('asin', 'search_queries', 'summaries', 'generic'),
                 'asin, search_queries, summaries or generic'),
             ('strategy', entry.strategy, entry.strategy IN ('merge', 'append', 'replace'), 'merge, append or replace'),
-            ('mode', entry.mode, entry.mode IN ('live', 'shadow', 'dry_run', 'disabled'), 'live or disabled'),
+            ('mode', entry.mode, entry.mode IN ('live', 'shadow', 'dry_run', 'disabled'), 'live, dry_run or disabled'),
             ('priority', entry.priority::text, entry.priority BETWEEN 0 AND 1000, 'from 0 (first) to 1000'),
             ('frequency_hours', entry.frequency_hours::text, entry.frequency_hours BETWEEN 1 AND 168, 'from 1 to 168'),
             ('lookback', entry.lookback::text, entry.lookback > 0, 'a number of days above 0, or NULL to scan everything'),
@@ -1969,8 +2034,10 @@ BEGIN
         PERFORM refresh.refuse_registration(entry, wrong.field, format('is %s', wrong.value),
             format('Set %s to %s.', wrong.field, wrong.allowed));
     END LOOP;
-    IF entry.mode IN ('shadow', 'dry_run') THEN
-        PERFORM refresh.refuse_registration(entry, 'mode', format('%s is not available yet', entry.mode),
+    IF entry.mode = 'shadow' THEN
+        PERFORM refresh.refuse_registration(entry, 'mode', 'shadow is not available yet', 'Set mode to live, dry_run or disabled.');
+    ELSIF entry.mode = 'dry_run' AND entry.handler = 'summaries' THEN
+        PERFORM refresh.refuse_registration(entry, 'mode', 'dry_run is for tables, and this is a materialized view',
             'Set mode to live or disabled.');
     END IF;
     FOR wrong IN
@@ -1988,7 +2055,7 @@ BEGIN
     END LOOP;
 END $$;
 
-CREATE FUNCTION refresh.cleanup(checkpoint_days integer DEFAULT 14, audit_months integer DEFAULT 13, quarantine_days integer DEFAULT 90, outbox_days integer DEFAULT 7, staging_hours integer DEFAULT 48, quality_days integer DEFAULT 400, batch_rows integer DEFAULT 100000, as_of timestamp with time zone DEFAULT now())
+CREATE FUNCTION refresh.cleanup(checkpoint_days integer DEFAULT 14, audit_months integer DEFAULT 13, quarantine_days integer DEFAULT 90, outbox_days integer DEFAULT 7, staging_hours integer DEFAULT 48, quality_days integer DEFAULT 400, batch_rows integer DEFAULT 100000, as_of timestamp with time zone DEFAULT now(), undo_days integer DEFAULT 30, undo_bytes bigint DEFAULT '21474836480'::bigint)
     RETURNS jsonb
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path=pg_catalog, pg_temp SET lock_timeout=1s
@@ -2001,7 +2068,7 @@ BEGIN
     SELECT given.name INTO wrong FROM (VALUES
         ('checkpoint_days', checkpoint_days), ('audit_months', audit_months), ('quarantine_days', quarantine_days),
         ('outbox_days', outbox_days), ('staging_hours', staging_hours), ('quality_days', quality_days),
-        ('batch_rows', batch_rows)) AS given (name, value)
+        ('batch_rows', batch_rows), ('undo_days', undo_days), ('undo_bytes', undo_bytes)) AS given (name, value)
     WHERE given.value < 1 OR given.value IS NULL;
     IF FOUND THEN
         RAISE EXCEPTION 'cleanup: % must be at least 1', wrong USING ERRCODE = 'invalid_parameter_value',
@@ -2048,9 +2115,28 @@ BEGIN
     removed := removed || jsonb_build_object('data_quality', n);
 
     RETURN removed || refresh.drop_staging(as_of - make_interval(hours => staging_hours))
-        || refresh.keep_audit_months(audit_months, as_of);
+        || refresh.keep_audit_months(audit_months, as_of) || refresh.drop_undo(undo_days, undo_bytes, as_of);
 END $$;
 REVOKE EXECUTE ON FUNCTION refresh.cleanup FROM PUBLIC;
+
+CREATE FUNCTION refresh.cleanup_reports(report_days integer DEFAULT 90, batch_rows integer DEFAULT 100000, as_of timestamp with time zone DEFAULT now())
+    RETURNS jsonb
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path=pg_catalog, pg_temp
+    AS $$
+DECLARE
+    n bigint;
+BEGIN
+    IF report_days < 1 OR batch_rows < 1 OR report_days IS NULL OR batch_rows IS NULL THEN
+        RAISE EXCEPTION 'cleanup_reports: report_days and batch_rows must be at least 1' USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    DELETE FROM refresh.refresh_diff WHERE ctid = ANY (ARRAY(
+        SELECT d.ctid FROM refresh.refresh_diff d JOIN refresh.refresh_task t USING (run_id, table_schema, table_name)
+        WHERE t.finished_at < as_of - make_interval(days => report_days) LIMIT batch_rows));
+    GET DIAGNOSTICS n = ROW_COUNT;
+    RETURN jsonb_build_object('diffs', n);
+END $$;
+REVOKE EXECUTE ON FUNCTION refresh.cleanup_reports FROM PUBLIC;
 
 CREATE FUNCTION refresh.cleanup_webhooks(delivery_days integer DEFAULT 30, batch_rows integer DEFAULT 100000, as_of timestamp with time zone DEFAULT now())
     RETURNS jsonb
@@ -2170,6 +2256,54 @@ BEGIN
     RETURN jsonb_build_object('staging_tables', dropped, 'staging_tables_deferred', deferred);
 END $$;
 REVOKE EXECUTE ON FUNCTION refresh.drop_staging FROM PUBLIC;
+
+CREATE FUNCTION refresh.drop_undo(undo_days integer, undo_bytes bigint, as_of timestamp with time zone)
+    RETURNS jsonb
+    LANGUAGE plpgsql
+    SET search_path=pg_catalog, pg_temp
+    AS $$
+DECLARE
+    surplus record;
+    orphan text;
+    dropped integer := 0;
+    deferred integer := 0;
+BEGIN
+    FOR surplus IN
+        WITH kept AS (
+            SELECT p.publish_id, p.table_schema, p.table_name, p.published_at, r.rollback_publishes,
+                row_number() OVER (PARTITION BY p.table_schema, p.table_name ORDER BY p.publish_id DESC) AS age,
+                sum(p.undo_bytes) OVER (ORDER BY p.publish_id DESC) AS bytes_since
+            FROM refresh.refresh_publish p
+            JOIN refresh.refresh_table_registry r ON r.table_schema = p.table_schema AND r.table_name = p.table_name
+            WHERE p.expired_at IS NULL AND p.rolled_back_at IS NULL
+        )
+        SELECT k.publish_id, k.table_schema, k.table_name FROM kept k
+        WHERE k.published_at < as_of - make_interval(days => undo_days) OR k.age > k.rollback_publishes
+            OR k.bytes_since > undo_bytes
+        ORDER BY k.publish_id LIMIT 500
+    LOOP
+        BEGIN
+            -- A publish or a rollback that is under way comes first; the next call sees to the rest.
+            PERFORM FROM refresh.refresh_table_registry r
+            WHERE r.table_schema = surplus.table_schema AND r.table_name = surplus.table_name
+            FOR NO KEY UPDATE NOWAIT;
+            PERFORM refresh.expire_publish(p.publish_id) FROM refresh.refresh_publish p
+            WHERE p.publish_id = surplus.publish_id AND p.expired_at IS NULL AND p.rolled_back_at IS NULL;
+            dropped := dropped + 1;
+        EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
+            deferred := deferred + 1;
+        END;
+    END LOOP;
+    FOR orphan IN
+        SELECT c.relname FROM pg_class c
+        WHERE c.relnamespace = 'refresh_undo'::regnamespace AND c.relkind = 'r'
+            AND NOT EXISTS (SELECT FROM refresh.refresh_publish p WHERE p.undo_table = c.relname)
+    LOOP
+        EXECUTE format('DROP TABLE refresh_undo.%I', orphan);
+    END LOOP;
+    RETURN jsonb_build_object('publishes', dropped, 'publishes_deferred', deferred);
+END $$;
+REVOKE EXECUTE ON FUNCTION refresh.drop_undo FROM PUBLIC;
 
 CREATE FUNCTION refresh.duration_ms(started_at timestamp with time zone, finished_at timestamp with time zone)
     RETURNS integer
@@ -2324,117 +2458,6 @@ BEGIN
     RETURN NEW;
 END $$;
 
-CREATE FUNCTION refresh.held_scopes(the_task refresh.refresh_task)
-    RETURNS SETOF refresh.refresh_task_scope
-    LANGUAGE sql STABLE
-    SET search_path=pg_catalog, pg_temp
-    AS $$
-SELECT s.* FROM refresh.refresh_task_scope s
-WHERE s.run_id = the_task.run_id AND s.table_schema = the_task.table_schema AND s.table_name = the_task.table_name
-    AND (s.action = 'held' AND the_task.status IN ('held', 'warning')
-        OR s.action IN ('changed', 'vanished') AND the_task.status = 'held')
-$$;
-
-CREATE FUNCTION refresh.hold_to_decide("table" text, run_id uuid)
-    RETURNS refresh.refresh_task
-    LANGUAGE plpgsql
-    SET search_path=pg_catalog, pg_temp
-    AS $$
-#variable_conflict use_column
-DECLARE
-    entry refresh.refresh_table_registry;
-    task refresh.refresh_task;
-    snapshot timestamptz;
-    other uuid;
-    refusal refresh.refresh_refusal;
-BEGIN
-    PERFORM pg_advisory_xact_lock(hashtextextended('refresh.request_run', 0));
-    SELECT r.* INTO entry FROM refresh.refresh_table_registry r
-    WHERE r.table_schema || '.' || r.table_name = hold_to_decide."table" FOR NO KEY UPDATE;
-    IF NOT FOUND THEN
-        RAISE EXCEPTION 'not registered: %', "table" USING ERRCODE = 'undefined_table', HINT = 'Name the table as schema.table.';
-    END IF;
-    IF entry.mode <> 'live' THEN
-        PERFORM refresh.refuse_decision('RF004', format('%s has mode %s', "table", entry.mode), 'Set mode to live first.');
-    END IF;
-    SELECT n.run_id INTO other FROM refresh.refresh_run n
-    WHERE n.status = 'running' AND CASE
-        WHEN n.planned_at IS NULL THEN n.request -> 'tables' IS NULL OR n.request -> 'tables' ? "table"
-        ELSE EXISTS (
-            SELECT FROM refresh.refresh_task t
-            WHERE t.run_id = n.run_id AND t.table_schema = entry.table_schema AND t.table_name = entry.table_name
-                AND t.status IN ('queued', 'running'))
-        END
-    LIMIT 1;
-    IF FOUND THEN
-        PERFORM refresh.refuse_decision('RF003', format('%s is being refreshed by run %s', "table", other),
-            'Wait for it to end, then look whether the table is still held.');
-    END IF;
-    -- Without a run, the latest that published, found nothing new, or was held; a try that failed does not hide a hold.
-    SELECT t.* INTO task FROM refresh.refresh_task t JOIN refresh.refresh_run n USING (run_id)
-    WHERE t.table_schema = entry.table_schema AND t.table_name = entry.table_name
-        AND (t.run_id = hold_to_decide.run_id OR hold_to_decide.run_id IS NULL
-            AND t.status IN ('success', 'no_new_data', 'warning', 'held') AND coalesce(n.request ->> 'mode', 'live') = 'live')
-    ORDER BY t.finished_at DESC LIMIT 1;
-    IF task.run_id IS NULL OR task.status NOT IN ('held', 'warning')
-        OR task.status = 'warning' AND NOT EXISTS (SELECT FROM refresh.held_scopes(task)) THEN
-        PERFORM refresh.refuse_decision('RF001', CASE
-            WHEN hold_to_decide.run_id IS NULL THEN
-                format('%s is not held: %s', "table", coalesce('its latest run ended as ' || task.status, 'it was never refreshed'))
-            WHEN task.run_id IS NULL THEN format('run %s has no table %s', hold_to_decide.run_id, "table")
-            ELSE format('run %s holds nothing of %s: it ended as %s', task.run_id, "table", task.status) END,
-            'See the runs of the table for the one that was held.');
-    END IF;
-    IF NOT EXISTS (
-        SELECT FROM refresh.refresh_data_quality q
-        WHERE q.run_id = task.run_id AND q.table_schema = task.table_schema AND q.table_name = task.table_name
-            AND q.outcome = 'hold' AND NOT q.passed)
-        OR coalesce((SELECT n.request ->> 'mode' FROM refresh.refresh_run n WHERE n.run_id = task.run_id), 'live') <> 'live' THEN
-        PERFORM refresh.refuse_decision('RF005', format('run %s of %s was held for %s, which no decision about its data can lift',
-            task.run_id, "table", task.reason), 'Mend the cause as the error of the run says, then run the table again.');
-    END IF;
-    SELECT f.* INTO refusal FROM refresh.refresh_refusal f
-    WHERE f.run_id = task.run_id AND f.table_schema = task.table_schema AND f.table_name = task.table_name;
-    IF FOUND THEN
-        PERFORM refresh.refuse_decision('RF007', format('%s refused run %s of %s at %s: %s', refusal.refused_by, task.run_id, "table",
-            to_char(refusal.refused_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI "UTC"'), refusal.reason),
-            'Run the table again: what comes as it was refused is held anew, and that run can be released.');
-    END IF;
-    SELECT t.run_id INTO other FROM refresh.refresh_run n JOIN refresh.refresh_task t USING (run_id)
-    WHERE n.request ->> 'release_of' = task.run_id::text AND n.request ->> 'release' = "table"
-        AND t.table_schema = task.table_schema AND t.table_name = task.table_name
-        AND t.status IN ('success', 'no_new_data', 'warning') LIMIT 1;
-    IF FOUND THEN
-        PERFORM refresh.refuse_decision('RF006', format('run %s has released what run %s held of %s', other, task.run_id, "table"),
-            'Nothing more has to be done.');
-    END IF;
-    IF NOT EXISTS (SELECT FROM refresh.held_scopes(task)) THEN
-        PERFORM refresh.refuse_decision('RF008', format('what run %s held of %s is not kept any more', task.run_id, "table"),
-            'Run the table again.');
-    END IF;
-    SELECT n.snapshot_at INTO snapshot FROM refresh.refresh_run n WHERE n.run_id = task.run_id;
-    IF NOT EXISTS (SELECT FROM refresh.held_scopes(task) s WHERE NOT refresh.is_superseded(s, snapshot)) THEN
-        PERFORM refresh.refuse_decision('RF002', format('newer data of %s was published after run %s was held', "table", task.run_id),
-            'Nothing of it is to be decided any more.');
-    END IF;
-    RETURN task;
-END $$;
-
-CREATE FUNCTION refresh.is_superseded(held refresh.refresh_task_scope, held_snapshot timestamp with time zone)
-    RETURNS boolean
-    LANGUAGE sql STABLE
-    SET search_path=pg_catalog, pg_temp
-    AS $$
-SELECT coalesce(p.snapshot_at > held_snapshot, false) OR (p.fingerprint IS NULL AND EXISTS (
-    SELECT FROM refresh.refresh_task t JOIN refresh.refresh_run n USING (run_id)
-    WHERE t.table_schema = held.table_schema AND t.table_name = held.table_name AND n.snapshot_at > held_snapshot
-        AND t.status IN ('success', 'no_new_data', 'warning')
-        AND (t.scan_from IS NULL OR held.scope COLLATE "C" >= t.scan_from COLLATE "C")))
-FROM (VALUES (1)) AS one
-LEFT JOIN refresh.refresh_partition_state p
-    ON p.table_schema = held.table_schema AND p.table_name = held.table_name AND p.scope IS NOT DISTINCT FROM held.scope
-$$;
-
 CREATE FUNCTION refresh.is_terminal(status text)
     RETURNS boolean
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -2478,6 +2501,27 @@ EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
 END $$;
 REVOKE EXECUTE ON FUNCTION refresh.keep_audit_months FROM PUBLIC;
 
+CREATE FUNCTION refresh.key_match(relation regclass, key_columns text[])
+    RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path=pg_catalog, pg_temp
+    AS $$
+SELECT string_agg(format('t.%1$I OPERATOR(%2$I.%3$s) u.%1$I', a.attname, coalesce(n.nspname, 'pg_catalog'),
+    coalesce(o.oprname, '=')), ' AND ' ORDER BY k.position)
+FROM unnest(key_columns) WITH ORDINALITY AS k (name, position)
+JOIN pg_attribute a ON a.attrelid = relation AND a.attname = k.name AND NOT a.attisdropped
+LEFT JOIN pg_opclass c ON c.opcintype = a.atttypid AND c.opcdefault AND c.opcmethod = 403
+LEFT JOIN pg_amop m ON m.amopfamily = c.opcfamily AND m.amoplefttype = c.opcintype AND m.amoprighttype = c.opcintype
+    AND m.amopstrategy = 3
+LEFT JOIN pg_operator o ON o.oid = m.amopopr
+LEFT JOIN pg_namespace n ON n.oid = o.oprnamespace
+$$;
+
+CREATE FUNCTION refresh.mode_allows(table_mode text, run_mode text)
+    RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN COALESCE((array_position(ARRAY['plan'::text, 'dry_run'::text, 'shadow'::text, 'live'::text], run_mode) <= array_position(ARRAY['plan'::text, 'dry_run'::text, 'shadow'::text, 'live'::text], table_mode)), false);
+
 CREATE FUNCTION refresh.needs_staging(name text, held_since timestamp with time zone)
     RETURNS boolean
     LANGUAGE sql STABLE
@@ -2510,6 +2554,191 @@ BEGIN
     END LOOP;
     RETURN owed;
 END $$;
+
+CREATE FUNCTION refresh.publishes_in_the_way(publish refresh.refresh_publish)
+    RETURNS SETOF refresh.refresh_publish
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path=pg_catalog, pg_temp
+    AS $$
+DECLARE
+    later refresh.refresh_publish;
+    touches boolean;
+BEGIN
+    FOR later IN
+        SELECT * FROM refresh.refresh_publish p
+        WHERE p.table_schema = publish.table_schema AND p.table_name = publish.table_name
+            AND p.publish_id > publish.publish_id AND p.rolled_back_at IS NULL
+        ORDER BY p.publish_id DESC
+    LOOP
+        -- Into an empty table everything was written; of a publish that kept nothing it is not known what it wrote; and a
+        -- scope is vouched for as a whole, by one fingerprint.
+        touches := publish.was_empty OR later.was_empty OR later.expired_at IS NOT NULL OR EXISTS (
+            SELECT FROM refresh.refresh_publish_scope mine JOIN refresh.refresh_publish_scope theirs
+                ON theirs.scope IS NOT DISTINCT FROM mine.scope
+            WHERE mine.publish_id = publish.publish_id AND theirs.publish_id = later.publish_id);
+        -- A row that moved to another scope is the same row.
+        IF NOT touches AND cardinality(publish.key_columns) > 0 AND publish.key_columns = later.key_columns THEN
+            EXECUTE format('SELECT EXISTS (SELECT FROM refresh_undo.%I t JOIN refresh_undo.%I u ON %s)',
+                publish.undo_table, later.undo_table,
+                refresh.key_match(format('refresh_undo.%I', publish.undo_table)::regclass, publish.key_columns))
+            INTO touches;
+        END IF;
+        IF touches THEN
+            RETURN NEXT later;
+        END IF;
+    END LOOP;
+END $$;
+REVOKE EXECUTE ON FUNCTION refresh.publishes_in_the_way FROM PUBLIC;
+
+CREATE FUNCTION refresh.put_rows_back(publish refresh.refresh_publish)
+    RETURNS void
+    LANGUAGE plpgsql
+    SET search_path=pg_catalog, pg_temp
+    AS $$
+DECLARE
+    target regclass := format('%I.%I', publish.table_schema, publish.table_name)::regclass;
+    undo regclass;
+    missing text;
+    names text;
+    kept text;
+    live text;
+    assignments text;
+    same_key text;
+    n bigint;
+BEGIN
+    IF publish.was_empty THEN
+        EXECUTE format('DELETE FROM %s', target);
+        GET DIAGNOSTICS n = ROW_COUNT;
+        PERFORM refresh.check_taken_back(publish, 'inserted', n, publish.rows_inserted);
+        RETURN;
+    END IF;
+    undo := format('refresh_undo.%I', publish.undo_table)::regclass;
+    SELECT string_agg(u.attname, ', ') FILTER (WHERE t.attname IS NULL),
+        string_agg(quote_ident(u.attname), ', ' ORDER BY u.attnum),
+        string_agg(format('u.%I::%s', u.attname, format_type(t.atttypid, t.atttypmod)), ', ' ORDER BY u.attnum),
+        string_agg(format('t.%I', u.attname), ', ' ORDER BY u.attnum),
+        string_agg(format('%1$I = u.%1$I::%2$s', u.attname, format_type(t.atttypid, t.atttypmod)), ', ' ORDER BY u.attnum)
+            FILTER (WHERE t.attidentity <> 'a')
+    INTO missing, names, kept, live, assignments
+    FROM pg_attribute u
+    LEFT JOIN pg_attribute t ON t.attrelid = target AND t.attname = u.attname AND t.attnum > 0 AND t.attgenerated = ''
+    WHERE u.attrelid = undo AND u.attnum > 0 AND NOT u.attisdropped AND u.attname <> 'refresh_undo_kind';
+    IF missing IS NOT NULL THEN
+        RAISE EXCEPTION '%.% no longer has %, which run % overwrote', publish.table_schema, publish.table_name, missing, publish.run_id
+            USING ERRCODE = 'object_not_in_prerequisite_state',
+                HINT = 'The rows cannot be put back as they were. Give the table its columns back, or run it with force.';
+    END IF;
+    EXECUTE format('ANALYZE %s', undo);
+    IF cardinality(publish.key_columns) = 0 THEN
+        PERFORM refresh.put_rows_back_by_image(publish, target, undo, names, kept, live);
+        RETURN;
+    END IF;
+    same_key := refresh.key_match(target, publish.key_columns);
+    EXECUTE format('DELETE FROM %s t USING %s u WHERE u.refresh_undo_kind = ''inserted'' AND %s', target, undo, same_key);
+    GET DIAGNOSTICS n = ROW_COUNT;
+    PERFORM refresh.check_taken_back(publish, 'inserted', n, publish.rows_inserted);
+    BEGIN
+        EXECUTE format('UPDATE %s t SET %s FROM %s u WHERE u.refresh_undo_kind = ''updated'' AND %s',
+            target, assignments, undo, same_key);
+        GET DIAGNOSTICS n = ROW_COUNT;
+    EXCEPTION WHEN unique_violation THEN
+        -- Rows that exchange values of another unique index cannot be updated one after the other.
+        EXECUTE format('DELETE FROM %s t USING %s u WHERE u.refresh_undo_kind = ''updated'' AND %s', target, undo, same_key);
+        GET DIAGNOSTICS n = ROW_COUNT;
+        EXECUTE format('INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE SELECT %s FROM %s u WHERE u.refresh_undo_kind = ''updated''',
+            target, names, kept, undo);
+    END;
+    PERFORM refresh.check_taken_back(publish, 'updated', n, publish.rows_updated);
+    EXECUTE format('INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE SELECT %s FROM %s u WHERE u.refresh_undo_kind = ''deleted''',
+        target, names, kept, undo);
+    EXECUTE format('SELECT count(*) FROM %s t JOIN %s u ON %s WHERE u.refresh_undo_kind <> ''inserted'' '
+        'AND NOT ROW(%s)::record *<> ROW(%s)::record', target, undo, same_key, live, kept) INTO n;
+    PERFORM refresh.check_taken_back(publish, 'overwrote', n, publish.rows_updated + publish.rows_deleted);
+END $$;
+REVOKE EXECUTE ON FUNCTION refresh.put_rows_back FROM PUBLIC;
+
+CREATE FUNCTION refresh.put_rows_back_by_image(publish refresh.refresh_publish, target regclass, undo regclass, names text, kept text, live text)
+    RETURNS void
+    LANGUAGE plpgsql
+    SET search_path=pg_catalog, pg_temp
+    AS $$
+DECLARE
+    likely text;
+    n bigint;
+BEGIN
+    SELECT format('t.%1$I IN (SELECT %1$I FROM %2$s) OR t.%1$I IS NULL', r.scope_column, undo) INTO likely
+    FROM refresh.refresh_table_registry r
+    JOIN pg_attribute a ON a.attrelid = undo AND a.attname = r.scope_column
+    WHERE r.table_schema = publish.table_schema AND r.table_name = publish.table_name;
+    EXECUTE format('WITH written AS ('
+        'SELECT i.image, row_number() OVER (PARTITION BY i.image) AS n FROM %2$s u '
+        'CROSS JOIN LATERAL (SELECT sha256(convert_to(ROW(%3$s)::text, ''UTF8'')) AS image) i '
+        'WHERE u.refresh_undo_kind = ''inserted''), present AS ('
+        'SELECT t.tableoid AS live_table, t.ctid AS live, i.image, row_number() OVER (PARTITION BY i.image) AS n FROM %1$s t '
+        'CROSS JOIN LATERAL (SELECT sha256(convert_to(ROW(%4$s)::text, ''UTF8'')) AS image) i WHERE %5$s) '
+        'DELETE FROM %1$s t USING present p JOIN written w USING (image, n) WHERE t.tableoid = p.live_table AND t.ctid = p.live',
+        target, undo, kept, live, coalesce(likely, 'true'));
+    GET DIAGNOSTICS n = ROW_COUNT;
+    PERFORM refresh.check_taken_back(publish, 'wrote', n, publish.rows_inserted + publish.rows_updated);
+    EXECUTE format('INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE SELECT %s FROM %s u WHERE u.refresh_undo_kind = ''deleted''',
+        target, names, kept, undo);
+    GET DIAGNOSTICS n = ROW_COUNT;
+    PERFORM refresh.check_taken_back(publish, 'overwrote', n, publish.rows_updated + publish.rows_deleted);
+END $$;
+REVOKE EXECUTE ON FUNCTION refresh.put_rows_back_by_image FROM PUBLIC;
+
+CREATE FUNCTION refresh.put_state_back(publish refresh.refresh_publish)
+    RETURNS void
+    LANGUAGE plpgsql
+    SET search_path=pg_catalog, pg_temp
+    AS $$
+BEGIN
+    -- snapshot_at stays: the source has been looked at then, and nothing older may be published over what is put back.
+    UPDATE refresh.refresh_partition_state p
+    SET fingerprint = s.fingerprint_before, definition_hash = coalesce(s.definition_hash_before, p.definition_hash),
+        rows = coalesce(s.rows_before, 0), rows_quarantined = coalesce(s.rows_quarantined_before, 0),
+        run_id = coalesce(s.run_id_before, p.run_id), published_at = coalesce(s.published_at_before, p.published_at),
+        refused_fingerprint = coalesce(p.fingerprint, ''),
+        refused = p.refused || jsonb_build_object(coalesce(s.fingerprint, ''), p.definition_hash,
+            coalesce(p.fingerprint, ''), p.definition_hash),
+        refused_at = clock_timestamp()
+    FROM refresh.refresh_publish_scope s
+    WHERE s.publish_id = publish.publish_id AND p.table_schema = publish.table_schema AND p.table_name = publish.table_name
+        AND p.scope IS NOT DISTINCT FROM s.scope;
+    -- Rows that were there before the first publish of their scope.
+    IF NOT publish.was_empty AND EXISTS (
+        SELECT FROM refresh.refresh_publish_scope s WHERE s.publish_id = publish.publish_id AND NOT s.was_published
+    ) THEN
+        UPDATE refresh.refresh_partition_state p
+        SET fingerprint = '', rows = there.rows
+        FROM refresh.rows_by_scope(publish.table_schema, publish.table_name) there, refresh.refresh_publish_scope s
+        WHERE s.publish_id = publish.publish_id AND NOT s.was_published AND p.scope IS NOT DISTINCT FROM s.scope
+            AND p.table_schema = publish.table_schema AND p.table_name = publish.table_name
+            AND p.scope IS NOT DISTINCT FROM there.scope;
+    END IF;
+    DELETE FROM refresh.refresh_publish_scope s WHERE s.publish_id = publish.publish_id;
+    UPDATE refresh.refresh_publish p
+    SET rolled_back_at = clock_timestamp(), undo_table = NULL, undo_bytes = 0
+    WHERE p.publish_id = publish.publish_id;
+    IF publish.undo_table IS NOT NULL THEN
+        EXECUTE format('DROP TABLE refresh_undo.%I', publish.undo_table);
+    END IF;
+    UPDATE refresh.refresh_table_registry r
+    SET data_version = r.data_version + 1,
+        last_data_period = CASE WHEN r.last_data_period IS NOT NULL THEN (
+            SELECT max(p.scope) FROM refresh.refresh_partition_state p
+            WHERE p.table_schema = r.table_schema AND p.table_name = r.table_name AND p.rows > 0) END,
+        last_refreshed_at = CASE WHEN stands.publish_id > publish.publish_id THEN r.last_refreshed_at ELSE (
+            SELECT p.last_refreshed_before FROM refresh.refresh_publish p
+            WHERE p.table_schema = r.table_schema AND p.table_name = r.table_name AND p.publish_id > coalesce(stands.publish_id, 0)
+            ORDER BY p.publish_id LIMIT 1) END
+    FROM (
+        SELECT max(p.publish_id) AS publish_id FROM refresh.refresh_publish p
+        WHERE p.table_schema = publish.table_schema AND p.table_name = publish.table_name AND p.rolled_back_at IS NULL
+    ) stands
+    WHERE r.table_schema = publish.table_schema AND r.table_name = publish.table_name;
+END $$;
+REVOKE EXECUTE ON FUNCTION refresh.put_state_back FROM PUBLIC;
 
 CREATE FUNCTION refresh.quantiles(ascending integer[])
     RETURNS integer[]
@@ -2567,41 +2796,36 @@ BEGIN
 END $$;
 REVOKE EXECUTE ON FUNCTION refresh.refresh_view FROM PUBLIC;
 
-CREATE FUNCTION refresh.refuse("table" text, reason text, run_id uuid DEFAULT NULL::uuid, requested_by text DEFAULT CURRENT_USER)
-    RETURNS integer
-    LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path=pg_catalog, pg_temp SET lock_timeout=5s
+CREATE FUNCTION refresh.refresh_views_over(tables text[], in_run uuid)
+    RETURNS void
+    LANGUAGE plpgsql
+    SET search_path=pg_catalog, pg_temp
     AS $$
 DECLARE
-    task refresh.refresh_task := refresh.hold_to_decide("table", run_id);
-    n integer;
+    view record;
+    versions jsonb;
+    started timestamptz;
+    n bigint;
 BEGIN
-    IF coalesce(btrim(refuse.reason), '') = '' THEN
-        RAISE EXCEPTION 'a refusal needs a reason' USING ERRCODE = 'invalid_parameter_value',
-            HINT = 'Say in a sentence what is wrong with the delivery.';
-    END IF;
-    -- A scope that was never published gets a state that no run takes for a publish: empty, and older than any snapshot.
-    INSERT INTO refresh.refresh_partition_state AS p (table_schema, table_name, scope, fingerprint, definition_hash, snapshot_at,
-        rows, run_id, refused_fingerprint, refused_reason)
-    SELECT s.table_schema, s.table_name, s.scope, s.published_fingerprint, '', to_timestamp(0), s.published_rows, s.run_id,
-        coalesce(s.fingerprint, ''), 'refused'
-    FROM refresh.held_scopes(task) s
-    ON CONFLICT (table_schema, table_name, scope) DO UPDATE
-    SET refused_fingerprint = excluded.refused_fingerprint, refused_reason = excluded.refused_reason;
-    GET DIAGNOSTICS n = ROW_COUNT;
-    INSERT INTO refresh.refresh_refusal (run_id, table_schema, table_name, refused_by, reason, scopes)
-    VALUES (task.run_id, task.table_schema, task.table_name, refuse.requested_by, refuse.reason, n);
-    INSERT INTO refresh.refresh_audit_log (run_id, table_schema, table_name, event, details)
-    VALUES (task.run_id, task.table_schema, task.table_name, 'hold_refused',
-        refresh.actor() || jsonb_build_object('by', refuse.requested_by, 'why', refuse.reason, 'scopes', n));
-    IF task.staging_table IS NOT NULL THEN
-        EXECUTE format('DROP TABLE IF EXISTS refresh_staging.%I', task.staging_table);
-    END IF;
-    DELETE FROM refresh.refresh_task_definition d
-    WHERE (d.run_id, d.table_schema, d.table_name) = (task.run_id, task.table_schema, task.table_name);
-    RETURN n;
+    FOR view IN SELECT * FROM refresh.views_over(tables) ORDER BY depth, view_schema, view_name LOOP
+        started := clock_timestamp();
+        -- Read before the view is computed, so never newer than what it shows.
+        SELECT jsonb_object_agg(known.key, coalesce(r.data_version, known.value::bigint)) INTO versions
+        FROM refresh.materialized_view_refresh_status s
+        CROSS JOIN LATERAL jsonb_each_text(s.input_versions) AS known
+        LEFT JOIN refresh.refresh_table_registry r ON r.table_schema || '.' || r.table_name = known.key
+        WHERE s.table_schema = view.view_schema AND s.table_name = view.view_name;
+        n := refresh.refresh_view(view.view_schema, view.view_name);
+        UPDATE refresh.refresh_table_registry r SET data_version = r.data_version + 1
+        WHERE r.table_schema = view.view_schema AND r.table_name = view.view_name;
+        UPDATE refresh.materialized_view_refresh_status s
+        SET last_refreshed_at = clock_timestamp(), rows = n, is_concurrent = true, run_id = in_run, last_error = NULL,
+            duration_ms = (extract(epoch FROM clock_timestamp() - started) * 1000)::bigint,
+            input_versions = coalesce(versions, '{}')
+        WHERE s.table_schema = view.view_schema AND s.table_name = view.view_name;
+    END LOOP;
 END $$;
-REVOKE EXECUTE ON FUNCTION refresh.refuse FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION refresh.refresh_views_over FROM PUBLIC;
 
 CREATE FUNCTION refresh.refuse_change()
     RETURNS trigger
@@ -2609,15 +2833,6 @@ CREATE FUNCTION refresh.refuse_change()
     AS $$
 BEGIN
     RAISE EXCEPTION '% is insert-only', TG_TABLE_NAME USING ERRCODE = 'insufficient_privilege';
-END $$;
-
-CREATE FUNCTION refresh.refuse_decision(code text, problem text, remedy text)
-    RETURNS void
-    LANGUAGE plpgsql
-    SET search_path=pg_catalog, pg_temp
-    AS $$
-BEGIN
-    RAISE EXCEPTION '%', problem USING ERRCODE = code, HINT = remedy;
 END $$;
 
 CREATE FUNCTION refresh.refuse_registration(entry refresh.refresh_table_registry, field text, problem text, remedy text)
@@ -2629,6 +2844,15 @@ BEGIN
     RAISE EXCEPTION '%.%: % %', entry.table_schema, entry.table_name, field, problem
         USING ERRCODE = 'check_violation', HINT = remedy,
             SCHEMA = 'refresh', TABLE = 'refresh_table_registry', COLUMN = field;
+END $$;
+
+CREATE FUNCTION refresh.refuse_rollback(problem text, remedy text)
+    RETURNS void
+    LANGUAGE plpgsql
+    SET search_path=pg_catalog, pg_temp
+    AS $$
+BEGIN
+    RAISE EXCEPTION '%', problem USING ERRCODE = 'object_not_in_prerequisite_state', HINT = remedy;
 END $$;
 
 CREATE FUNCTION refresh.register_commented()
@@ -2705,31 +2929,7 @@ SELECT * FROM refresh.register_options(table_schema, table_name, jsonb_build_obj
     'rollback_publishes', rollback_publishes))
 $$;
 
-CREATE FUNCTION refresh.release("table" text, run_id uuid DEFAULT NULL::uuid, requested_by text DEFAULT CURRENT_USER, idempotency_key text DEFAULT NULL::text, request_hash text DEFAULT NULL::text)
-    RETURNS uuid
-    LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path=pg_catalog, pg_temp
-    AS $$
-DECLARE
-    task refresh.refresh_task := refresh.hold_to_decide("table", run_id);
-    the_run uuid := gen_random_uuid();
-    snapshot timestamptz;
-BEGIN
-    SELECT n.snapshot_at INTO snapshot FROM refresh.refresh_run n WHERE n.run_id = task.run_id;
-    INSERT INTO refresh.refresh_run (run_id, trigger, requested_by, request, idempotency_key, request_hash)
-    VALUES (the_run, 'manual', release.requested_by, jsonb_build_object(
-            'tables', ARRAY(SELECT refresh.tables_behind(task)), 'release', "table", 'release_of', task.run_id, 'snapshot_at', snapshot),
-        coalesce(release.idempotency_key, 'manual:' || the_run), release.request_hash);
-    INSERT INTO refresh.refresh_outbox (topic, payload)
-    VALUES ('refresh-schedule', jsonb_build_object('version', 1, 'kind', 'manual', 'run_id', the_run));
-    INSERT INTO refresh.refresh_audit_log (run_id, table_schema, table_name, event, details)
-    VALUES (task.run_id, task.table_schema, task.table_name, 'hold_released',
-        refresh.actor() || jsonb_build_object('by', release.requested_by, 'released_by_run', the_run));
-    RETURN the_run;
-END $$;
-REVOKE EXECUTE ON FUNCTION refresh.release FROM PUBLIC;
-
-CREATE FUNCTION refresh.request_run(tables text[] DEFAULT NULL::text[], force boolean DEFAULT false, requested_by text DEFAULT CURRENT_USER, idempotency_key text DEFAULT NULL::text)
+CREATE FUNCTION refresh.request_run(tables text[] DEFAULT NULL::text[], force boolean DEFAULT false, requested_by text DEFAULT CURRENT_USER, idempotency_key text DEFAULT NULL::text, mode text DEFAULT NULL::text)
     RETURNS uuid
     LANGUAGE plpgsql
     SET search_path=pg_catalog
@@ -2738,6 +2938,10 @@ DECLARE
     the_run uuid := gen_random_uuid();
     missing text;
 BEGIN
+    IF mode NOT IN ('live', 'shadow', 'dry_run', 'plan') THEN
+        RAISE EXCEPTION 'mode is %', mode USING ERRCODE = 'invalid_parameter_value',
+            HINT = 'Set mode to live, shadow, dry_run or plan, or leave it out: each table is then refreshed as it is registered.';
+    END IF;
     SELECT string_agg(wanted, ', ') INTO missing FROM unnest(tables) AS wanted
     WHERE NOT EXISTS (SELECT FROM refresh.refresh_table_registry r WHERE r.table_schema || '.' || r.table_name = wanted);
     IF missing IS NOT NULL THEN
@@ -2746,12 +2950,68 @@ BEGIN
     END IF;
     INSERT INTO refresh.refresh_run (run_id, trigger, requested_by, request, idempotency_key)
     VALUES (the_run, 'manual', requested_by,
-        jsonb_strip_nulls(jsonb_build_object('tables', to_jsonb(tables), 'force', force)),
+        jsonb_strip_nulls(jsonb_build_object('tables', to_jsonb(tables), 'force', force, 'mode', mode)),
         coalesce(idempotency_key, 'manual:' || the_run));
     INSERT INTO refresh.refresh_outbox (topic, payload)
     VALUES ('refresh-schedule', jsonb_build_object('version', 1, 'kind', 'manual', 'run_id', the_run));
     RETURN the_run;
 END $$;
+
+CREATE FUNCTION refresh.roll_back(run_id uuid, tables text[] DEFAULT NULL::text[], requested_by text DEFAULT CURRENT_USER, reason text DEFAULT NULL::text)
+    RETURNS SETOF refresh.refresh_publish
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path=pg_catalog, pg_temp SET lock_timeout=3s SET TimeZone=UTC
+    AS $$
+#variable_conflict use_column
+DECLARE
+    chosen text[];
+    unknown text;
+    publish refresh.refresh_publish;
+BEGIN
+    -- What others have committed while a lock was waited for has to be seen.
+    IF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
+        RAISE EXCEPTION 'a run cannot be taken back at isolation level %', current_setting('transaction_isolation')
+            USING ERRCODE = 'feature_not_supported', HINT = 'Use READ COMMITTED.';
+    END IF;
+    SELECT array_agg(p.table_schema || '.' || p.table_name) INTO chosen FROM refresh.refresh_publish p
+    WHERE p.run_id = roll_back.run_id AND CASE WHEN roll_back.tables IS NULL THEN p.rolled_back_at IS NULL
+        ELSE p.table_schema || '.' || p.table_name = ANY (roll_back.tables) END;
+    IF chosen IS NULL AND roll_back.tables IS NULL THEN
+        SELECT array_agg(p.table_schema || '.' || p.table_name) INTO chosen FROM refresh.refresh_publish p
+        WHERE p.run_id = roll_back.run_id;
+    END IF;
+    SELECT string_agg(wanted, ', ') INTO unknown FROM unnest(roll_back.tables) AS wanted
+    WHERE wanted IS NULL OR wanted <> ALL (coalesce(chosen, '{}'));
+    IF chosen IS NULL OR unknown IS NOT NULL THEN
+        RAISE EXCEPTION 'run % has published no rows%', roll_back.run_id, coalesce(' of ' || unknown, '')
+            USING ERRCODE = 'no_data_found', HINT = 'What can be taken back stands in refresh.refresh_publish. '
+                'Materialized views follow the tables that they are computed from.';
+    END IF;
+    PERFORM FROM refresh.refresh_table_registry r
+    WHERE r.table_schema || '.' || r.table_name = ANY (chosen)
+        OR (r.table_schema, r.table_name) IN (SELECT view_schema, view_name FROM refresh.views_over(chosen))
+    ORDER BY r.table_schema, r.table_name
+    FOR NO KEY UPDATE;
+    PERFORM refresh.check_rollback(roll_back.run_id, chosen, roll_back.tables);
+    FOR publish IN
+        SELECT * FROM refresh.refresh_publish p
+        WHERE p.run_id = roll_back.run_id AND p.table_schema || '.' || p.table_name = ANY (chosen)
+        ORDER BY p.table_schema, p.table_name
+    LOOP
+        EXECUTE format('LOCK TABLE %I.%I IN SHARE ROW EXCLUSIVE MODE', publish.table_schema, publish.table_name);
+        PERFORM refresh.put_rows_back(publish);
+        PERFORM refresh.put_state_back(publish);
+        UPDATE refresh.refresh_publish p SET rolled_back_by = roll_back.requested_by, rollback_reason = roll_back.reason
+        WHERE p.publish_id = publish.publish_id RETURNING * INTO publish;
+        PERFORM refresh.tell_rollback(publish);
+        RETURN NEXT publish;
+    END LOOP;
+    PERFORM refresh.refresh_views_over(chosen, roll_back.run_id);
+    INSERT INTO refresh.refresh_audit_log (run_id, event, details)
+    VALUES (roll_back.run_id, 'run_rolled_back', jsonb_build_object('by', roll_back.requested_by, 'database_user', session_user,
+        'reason', roll_back.reason, 'tables', to_jsonb(chosen)));
+END $$;
+REVOKE EXECUTE ON FUNCTION refresh.roll_back FROM PUBLIC;
 
 CREATE FUNCTION refresh.roll_up_days(since timestamp with time zone, OUT covered_from timestamp with time zone, OUT covered_until timestamp with time zone)
     RETURNS record
@@ -2777,22 +3037,28 @@ BEGIN
         covered_until := covered_from;
         RETURN;
     END IF;
-    INSERT INTO refresh.refresh_day (day, by_status, rows_read, rows_inserted, rows_updated, rows_deleted, rows_quarantined,
+    INSERT INTO refresh.refresh_day (day, by_status, by_status_not_live, rows_read, rows_inserted, rows_updated, rows_deleted, rows_quarantined,
         bytes_billed, durations, p50_ms, p95_ms, quantiles_ms)
     SELECT d::date,
         coalesce((SELECT jsonb_object_agg(s.status, s.tasks) FROM (
             SELECT t.status, count(*) AS tasks FROM refresh.refresh_task t
-            WHERE t.finished_at >= d AND t.finished_at < d + interval '1 day' GROUP BY t.status) s), '{}'),
+            WHERE t.finished_at >= d AND t.finished_at < d + interval '1 day' AND t.mode = 'live' GROUP BY t.status) s), '{}'),
+        coalesce((SELECT jsonb_object_agg(s.status, s.tasks) FROM (
+            SELECT t.status, count(*) AS tasks FROM refresh.refresh_task t
+            WHERE t.finished_at >= d AND t.finished_at < d + interval '1 day' AND t.mode <> 'live' GROUP BY t.status) s), '{}'),
         sums.rows_read, sums.rows_inserted, sums.rows_updated, sums.rows_deleted, sums.rows_quarantined, sums.bytes_billed,
         cardinality(sums.ascending), sums.ascending[ceil(cardinality(sums.ascending) * 0.50)::integer],
         sums.ascending[ceil(cardinality(sums.ascending) * 0.95)::integer], refresh.quantiles(sums.ascending)
     FROM generate_series(covered_from, open_day - 1, interval '1 day') AS d
     CROSS JOIN LATERAL (
-        SELECT coalesce(sum(t.rows_read), 0) AS rows_read, coalesce(sum(t.rows_inserted), 0) AS rows_inserted,
-            coalesce(sum(t.rows_updated), 0) AS rows_updated, coalesce(sum(t.rows_deleted), 0) AS rows_deleted,
-            coalesce(sum(t.rows_quarantined), 0) AS rows_quarantined, coalesce(sum(t.bytes_billed), 0) AS bytes_billed,
+        SELECT coalesce(sum(t.rows_read) FILTER (WHERE t.mode = 'live'), 0) AS rows_read,
+            coalesce(sum(t.rows_inserted) FILTER (WHERE t.mode = 'live'), 0) AS rows_inserted,
+            coalesce(sum(t.rows_updated) FILTER (WHERE t.mode = 'live'), 0) AS rows_updated,
+            coalesce(sum(t.rows_deleted) FILTER (WHERE t.mode = 'live'), 0) AS rows_deleted,
+            coalesce(sum(t.rows_quarantined) FILTER (WHERE t.mode = 'live'), 0) AS rows_quarantined,
+            coalesce(sum(t.bytes_billed), 0) AS bytes_billed,
             coalesce(array_agg(refresh.duration_ms(t.started_at, t.finished_at)
-                ORDER BY refresh.duration_ms(t.started_at, t.finished_at)) FILTER (WHERE t.started_at IS NOT NULL), '{}')
+                ORDER BY refresh.duration_ms(t.started_at, t.finished_at)) FILTER (WHERE t.started_at IS NOT NULL AND t.mode = 'live'), '{}')
                 AS ascending
         FROM refresh.refresh_task t
         WHERE t.finished_at >= d AND t.finished_at < d + interval '1 day'
@@ -2800,6 +3066,30 @@ BEGIN
     WHERE NOT EXISTS (SELECT FROM refresh.refresh_day r WHERE r.day = d::date)
     ON CONFLICT (day) DO NOTHING;
 END $$;
+
+CREATE FUNCTION refresh.rows_by_scope(of_schema text, of_name text)
+    RETURNS TABLE(scope text, rows bigint)
+    LANGUAGE plpgsql STABLE
+    SET search_path=pg_catalog, pg_temp SET TimeZone=UTC
+    AS $$
+DECLARE
+    relation regclass := format('%I.%I', of_schema, of_name)::regclass;
+    value text;
+BEGIN
+    SELECT CASE
+        WHEN r.scope_column IS NULL OR r.strategy = 'replace' THEN 'NULL::text'
+        WHEN r.scope_bucket IS NULL THEN format('t.%I::text', r.scope_column)
+        WHEN starts_with(r.scope_bucket, 'hash:') THEN
+            format('((''x'' || substr(md5(t.%I::text), 1, 8))::bit(32)::bigint %% %s)::text', r.scope_column, substr(r.scope_bucket, 6))
+        WHEN r.scope_bucket = 'day' THEN format('t.%I::date::text', r.scope_column)
+        WHEN r.scope_bucket = 'week' THEN
+            format('(t.%1$I::date - extract(dow FROM t.%1$I::date)::integer)::text', r.scope_column)
+        ELSE format('date_trunc(''month'', t.%I::date)::date::text', r.scope_column)
+    END INTO value
+    FROM refresh.refresh_table_registry r WHERE r.table_schema = of_schema AND r.table_name = of_name;
+    RETURN QUERY EXECUTE format('SELECT %s, count(*) FROM %s t GROUP BY 1', value, relation);
+END $$;
+REVOKE EXECUTE ON FUNCTION refresh.rows_by_scope FROM PUBLIC;
 
 CREATE FUNCTION refresh.set_dependencies(table_schema text, table_name text, depends_on jsonb)
     RETURNS void
@@ -2837,27 +3127,24 @@ SELECT jsonb_build_object('url', entry.url, 'kind', entry.kind, 'description', e
     'events', entry.events, 'tables', entry.tables)
 $$;
 
-CREATE FUNCTION refresh.tables_behind(task refresh.refresh_task)
-    RETURNS SETOF text
-    LANGUAGE sql STABLE
-    SET search_path=pg_catalog, pg_temp
+CREATE FUNCTION refresh.tell_rollback(publish refresh.refresh_publish)
+    RETURNS void
+    LANGUAGE sql
+    SET search_path=pg_catalog, pg_temp SET TimeZone=UTC
     AS $$
-WITH RECURSIVE behind (table_schema, table_name) AS (
-    SELECT task.table_schema, task.table_name
-    UNION
-    SELECT r.table_schema, r.table_name
-    FROM behind b
-    JOIN refresh.refresh_dependency d ON (d.depends_on_schema, d.depends_on_name) = (b.table_schema, b.table_name)
-    JOIN refresh.refresh_table_registry r ON (r.table_schema, r.table_name) = (d.table_schema, d.table_name)
-    LEFT JOIN refresh.refresh_task t
-        ON (t.table_schema, t.table_name) = (r.table_schema, r.table_name) AND t.run_id = task.run_id
-    WHERE r.mode = 'live' AND (r.handler = 'summaries'
-        OR d.kind = 'hard' AND t.status = 'skipped' AND NOT EXISTS (
-            SELECT FROM refresh.refresh_run n
-            WHERE n.run_id = task.run_id AND r.scanned_snapshot_at > n.snapshot_at))
-)
-SELECT table_schema || '.' || table_name FROM behind ORDER BY 1
+INSERT INTO refresh.refresh_audit_log (run_id, table_schema, table_name, event, rows_inserted, rows_updated, rows_deleted, details)
+VALUES (publish.run_id, publish.table_schema, publish.table_name, 'table_rolled_back', publish.rows_inserted,
+    publish.rows_updated, publish.rows_deleted, jsonb_build_object('by', publish.rolled_back_by,
+        'database_user', session_user, 'reason', publish.rollback_reason, 'publish_id', publish.publish_id, 'published_at', publish.published_at));
+INSERT INTO refresh.refresh_outbox (topic, payload)
+VALUES ('refresh-events', jsonb_build_object(
+    'id', gen_random_uuid(), 'type', 'refresh.warning',
+    'occurred_at', to_char(publish.rolled_back_at, 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+    'run_id', publish.run_id, 'table', publish.table_schema || '.' || publish.table_name,
+    'data', jsonb_build_object('outcome', 'rolled_back', 'reason', publish.rollback_reason, 'by', publish.rolled_back_by,
+        'rows_inserted', publish.rows_inserted, 'rows_updated', publish.rows_updated, 'rows_deleted', publish.rows_deleted)));
 $$;
+REVOKE EXECUTE ON FUNCTION refresh.tell_rollback FROM PUBLIC;
 
 CREATE FUNCTION refresh.unique_keys(relation regclass)
     RETURNS SETOF text[]
@@ -2871,6 +3158,29 @@ JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
 WHERE i.indrelid = relation AND i.indisunique AND i.indisvalid AND i.indimmediate
     AND i.indpred IS NULL AND i.indexprs IS NULL
 GROUP BY i.indexrelid
+$$;
+
+CREATE FUNCTION refresh.views_over(tables text[])
+    RETURNS TABLE(view_schema text, view_name text, depth integer)
+    LANGUAGE sql STABLE
+    SET search_path=pg_catalog, pg_temp
+    AS $$
+WITH RECURSIVE dependent (table_schema, table_name, depth) AS (
+    SELECT d.table_schema, d.table_name, 1 FROM refresh.refresh_dependency d
+    WHERE d.depends_on_schema || '.' || d.depends_on_name = ANY (tables)
+    UNION
+    SELECT d.table_schema, d.table_name, v.depth + 1
+    FROM dependent v
+    JOIN refresh.refresh_table_registry r ON r.table_schema = v.table_schema AND r.table_name = v.table_name
+        AND r.handler = 'summaries'
+    JOIN refresh.refresh_dependency d ON d.depends_on_schema = v.table_schema AND d.depends_on_name = v.table_name
+)
+SELECT v.table_schema, v.table_name, max(v.depth)
+FROM dependent v
+JOIN refresh.refresh_table_registry r ON r.table_schema = v.table_schema AND r.table_name = v.table_name
+JOIN pg_matviews m ON m.schemaname = v.table_schema AND m.matviewname = v.table_name
+WHERE r.handler = 'summaries' AND r.mode <> 'disabled' AND m.ispopulated
+GROUP BY v.table_schema, v.table_name
 $$;
 
 CREATE FUNCTION refresh.watch_input(relation regclass)
@@ -4192,49 +4502,57 @@ COMMENT ON SCHEMA refresh IS 'Control plane of the BigQuery refresh: registry, r
 COMMENT ON FUNCTION refresh.actor() IS 'Who acts: the setting refresh.actor where a transaction has set it, else the database user.';
 COMMENT ON FUNCTION refresh.add_audit_month(pg_catalog.date) IS 'Gives a month (UTC, its first day) of the audit log its own partition, unless the rest holds rows of it.';
 COMMENT ON FUNCTION refresh.carry_trace() IS 'Puts the trace into the attributes of a message that is owed.';
-COMMENT ON FUNCTION refresh.cleanup(integer,integer,integer,integer,integer,integer,integer,timestamp with time zone) IS 'Removes, by age, what is no longer needed, at most batch_rows of a kind; returns counts. Tables in use are left for the next call.';
+COMMENT ON FUNCTION refresh.cleanup(integer,integer,integer,integer,integer,integer,integer,timestamp with time zone,integer,bigint) IS 'Removes, by age, what is no longer needed, at most batch_rows of a kind; returns counts. Tables in use are left for the next call.';
+COMMENT ON FUNCTION refresh.cleanup_reports(integer,integer,timestamp with time zone) IS 'Removes old reports of dry runs and plans, at most batch_rows; returns counts. Called with refresh.cleanup.';
 COMMENT ON FUNCTION refresh.cleanup_webhooks(integer,integer,timestamp with time zone) IS 'Removes deliveries that ended long ago and secrets whose overlap is over; returns counts.';
 COMMENT ON FUNCTION refresh.column_type(pg_catalog.regclass,pg_catalog.text) IS 'Name of a column''s type, through domains; NULL when there is no such column.';
 COMMENT ON FUNCTION refresh.configuration(refresh.refresh_table_registry) IS 'The part of a registry row that people decide.';
 COMMENT ON FUNCTION refresh.disable_webhook(pg_catalog.uuid,pg_catalog.text) IS 'Disables an endpoint and ends what waits for it; false when it was disabled or is gone.';
+COMMENT ON FUNCTION refresh.drop_undo(integer,bigint,timestamp with time zone) IS 'Throws away what publishes have overwritten: older than so many days, more than a table keeps, or more than so many bytes in all, the oldest first.';
 COMMENT ON FUNCTION refresh.empty_audit_rest() IS 'Moves the rows of the default partition of the audit log into partitions of their months.';
 COMMENT ON FUNCTION refresh.expire_publish(bigint) IS 'Throws away what a publish has overwritten.';
 COMMENT ON FUNCTION refresh.expire_publishes(pg_catalog.text,pg_catalog.text,integer) IS 'Throws away what all but the last `kept` publishes of a table have overwritten; returns how many. Under the lock of its registry row.';
 COMMENT ON FUNCTION refresh.grant_access(pg_catalog.text) IS 'Lets the loader fill, and the API and dashboards read, the tables of a schema, those made later by the caller included.';
-COMMENT ON FUNCTION refresh.held_scopes(refresh.refresh_task) IS 'What a run has kept from being published of a table: all that changed, or the scopes that a check has held.';
-COMMENT ON FUNCTION refresh.hold_to_decide(pg_catalog.text,pg_catalog.uuid) IS 'The held task (of the run, or the latest), locked; an error with SQLSTATE RF… says why there is nothing to decide.';
 COMMENT ON FUNCTION refresh.is_wanted(pg_catalog.text[],pg_catalog.text[],pg_catalog.text,pg_catalog.text) IS 'Whether an endpoint with these filters gets the event.';
+COMMENT ON FUNCTION refresh.key_match(pg_catalog.regclass,pg_catalog.text[]) IS 'Condition that t and u have the same key.';
 COMMENT ON TABLE refresh.managed_schema IS 'Schemas whose tables register themselves by a comment that has, at its end, refresh: {…}: options of refresh.register_table as JSON.';
+COMMENT ON FUNCTION refresh.mode_allows(pg_catalog.text,pg_catalog.text) IS 'Whether a run of that mode may be made of a table of that mode: it may go less far, never further.';
 COMMENT ON FUNCTION refresh.owe_stale_events(timestamp with time zone) IS 'Owes the data.stale events of every registered warehouse; called by the sweep. Returns how many.';
+COMMENT ON FUNCTION refresh.publishes_in_the_way(refresh.refresh_publish) IS 'Later publishes of the table, the newest first, that touch the same rows and have to be taken back before.';
 COMMENT ON TABLE refresh.refresh_audit_log IS 'Something that happened. Insert-only; folding the task events gives refresh_task.';
 COMMENT ON TABLE refresh.refresh_checkpoint IS 'A slice of a task: which scopes, which BigQuery job, how far it was read and staged.';
 COMMENT ON COLUMN refresh.refresh_checkpoint.rows_received IS 'Rows of the slice''s result; rows_read counts the source rows behind them.';
 COMMENT ON COLUMN refresh.refresh_checkpoint.stream_offsets IS 'Committed offset of each stream of read_session; an offset belongs to its session alone.';
 COMMENT ON TABLE refresh.refresh_day IS 'Figures of the tasks that ended on a day (UTC) that is over: made when first asked for, gone when one of them changes.';
-COMMENT ON COLUMN refresh.refresh_day.by_status IS 'JSON object, task status to number of tasks.';
+COMMENT ON COLUMN refresh.refresh_day.by_status IS 'JSON object, status to number of live tasks; by_status_not_live: of the others.';
 COMMENT ON COLUMN refresh.refresh_day.durations IS 'Number of tasks that were started; p50_ms and p95_ms are theirs.';
 COMMENT ON COLUMN refresh.refresh_day.quantiles_ms IS 'Their durations, ascending; of more than 200 the middles of 200 equal parts.';
 COMMENT ON TABLE refresh.refresh_dead_letter IS 'A message that nobody could handle, with the reason; the payload can be replayed.';
 COMMENT ON TABLE refresh.refresh_dependency IS 'A table waits for another: hard needs its success, soft only its end.';
+COMMENT ON TABLE refresh.refresh_diff IS 'What a publish would do to one scope value, found by a dry run; by a plan without the rows that it would write.';
+COMMENT ON COLUMN refresh.refresh_diff.columns IS 'JSON object, column to the number of rows in which it would be changed.';
+COMMENT ON COLUMN refresh.refresh_diff.rows_inserted IS 'Rows that would be inserted; NULL for a plan, and for a scope that would be left alone. So are rows_updated, rows_deleted.';
+COMMENT ON COLUMN refresh.refresh_diff.samples IS 'JSON object with keys of some rows that would be inserted, updated and deleted; of updated ones also the columns.';
 COMMENT ON TABLE refresh.refresh_heartbeat IS 'When the sweep, and its hourly cleanup, last ran to their end.';
 COMMENT ON TABLE refresh.refresh_input_version IS 'A table without a source that summaries read, such as a mapping kept by hand, with a version that its changes raise.';
 COMMENT ON TABLE refresh.refresh_named_sql IS 'A SELECT in GoogleSQL that tables take as their source, as sql:name.';
 COMMENT ON COLUMN refresh.refresh_named_sql.sql IS 'Reads every table FOR SYSTEM_TIME AS OF @snapshot_at.';
 COMMENT ON TABLE refresh.refresh_outbox IS 'A message that is owed, written in the transaction that makes it true.';
-COMMENT ON TABLE refresh.refresh_partition_state IS 'A scope value of a target table as last published; fingerprint NULL: the scope had vanished, or was never published.';
-COMMENT ON COLUMN refresh.refresh_partition_state.refused_fingerprint IS 'Content that must not be published again, empty for the absence of the scope; refused_reason says whose decision that was.';
+COMMENT ON TABLE refresh.refresh_partition_state IS 'A scope value of a target table as last published; fingerprint NULL: the scope had vanished.';
+COMMENT ON COLUMN refresh.refresh_partition_state.fingerprint IS 'Of the source as published. NULL: the scope has no rows; empty: it has rows that no run of ours can vouch for.';
+COMMENT ON COLUMN refresh.refresh_partition_state.refused IS 'Everything taken back since the last publish: JSON object, fingerprint to definition hash.';
+COMMENT ON COLUMN refresh.refresh_partition_state.refused_fingerprint IS 'What was taken back last, and is not published again by itself; empty: that the scope had vanished.';
 COMMENT ON TABLE refresh.refresh_publish IS 'A publish that wrote rows: what it wrote, and where what it overwrote is kept.';
 COMMENT ON COLUMN refresh.refresh_publish.expired_at IS 'When what it overwrote was thrown away; it cannot be taken back any more.';
 COMMENT ON COLUMN refresh.refresh_publish.key_columns IS 'By which the kept rows are found in the table; none: by their whole image.';
 COMMENT ON COLUMN refresh.refresh_publish.was_empty IS 'The table had no row before, so nothing had to be kept.';
 COMMENT ON TABLE refresh.refresh_publish_scope IS 'A scope value that a publish wrote: its fingerprint, and refresh_partition_state as it was before.';
 COMMENT ON TABLE refresh.refresh_quarantine IS 'A source row that the target cannot hold, with the reason.';
-COMMENT ON TABLE refresh.refresh_refusal IS 'A held delivery that somebody has refused, and why.';
 COMMENT ON COLUMN refresh.refresh_run.request IS 'What was asked: tables (schema.name), force, mode.';
 COMMENT ON COLUMN refresh.refresh_run.snapshot_at IS 'The moment, by the clock of BigQuery, at which every query of the run reads.';
 COMMENT ON COLUMN refresh.refresh_run.traceparent IS 'W3C Trace Context of the span in which the run was made; NULL: none was open.';
 COMMENT ON TABLE refresh.refresh_table_registry IS 'A table or materialized view that is refreshed, and how.';
-COMMENT ON COLUMN refresh.refresh_table_registry.checks IS 'Thresholds of the gates: table_min_ratio, max_deleted_share, scope_min_ratio, scope_history; the data''s own checks by name, {"max": fraction of rows, "outcome": "warn", "hold" or "off"}; expected_days and stale_days after a period''s end.';
+COMMENT ON COLUMN refresh.refresh_table_registry.checks IS 'Thresholds of the gates: table_min_ratio, scope_min_ratio, scope_history; the data''s own checks by name, {"max": fraction of rows, "outcome": "warn", "hold" or "off"}; expected_days and stale_days after a period''s end.';
 COMMENT ON COLUMN refresh.refresh_table_registry.column_map IS 'JSON object, source column to target column; null leaves a column out.';
 COMMENT ON COLUMN refresh.refresh_table_registry.config_version IS 'Raised by every change of the configuration.';
 COMMENT ON COLUMN refresh.refresh_table_registry.data_version IS 'Raised by every publish that wrote rows; summaries compare it.';
@@ -4249,18 +4567,19 @@ COMMENT ON COLUMN refresh.refresh_table_registry.scope_column IS 'Target column 
 COMMENT ON COLUMN refresh.refresh_table_registry.source IS 'BigQuery table or view, project.dataset.table, or a named SQL, sql:name.';
 COMMENT ON COLUMN refresh.refresh_task.attempt IS 'Claims since the task last made progress.';
 COMMENT ON COLUMN refresh.refresh_task.commit_marker IS 'Written by each fenced transaction: tells whether a COMMIT without reply took place.';
+COMMENT ON COLUMN refresh.refresh_task.mode IS 'How far the task goes: plan finds what changed, dry_run reports what a publish would do, live publishes.';
 COMMENT ON COLUMN refresh.refresh_task.owed_at IS 'When a message for the task was last put into the outbox.';
 COMMENT ON TABLE refresh.refresh_task_definition IS 'How the staged rows of a task become those of its table, as it was planned.';
 COMMENT ON TABLE refresh.refresh_task_scope IS 'What the plan found for one scope value, and does about it.';
-COMMENT ON COLUMN refresh.refresh_task_scope.published_rows IS 'Rows that were published of the scope when the plan was made.';
 COMMENT ON FUNCTION refresh.refresh_view(pg_catalog.text,pg_catalog.text) IS 'Refreshes a registered materialized view while it is read, with the rights of its owner; returns its rows.';
-COMMENT ON FUNCTION refresh.refuse(pg_catalog.text,pg_catalog.text,pg_catalog.uuid,pg_catalog.text) IS 'Refuses what a run (by default the latest) has held of a table (schema.table): the same content is held again without being asked about. Returns how many scopes.';
 COMMENT ON FUNCTION refresh.register_table(pg_catalog.text,pg_catalog.text,pg_catalog.text,pg_catalog.text,pg_catalog.jsonb,pg_catalog.text[],pg_catalog.text,pg_catalog.text,pg_catalog.text,pg_catalog.text,integer,integer,integer,integer,integer,bigint,pg_catalog.jsonb,pg_catalog.jsonb,pg_catalog.text,pg_catalog.jsonb,integer) IS 'Registers a table, or sets its whole configuration anew. depends_on: {"schema.name": "hard" or "soft"}; NULL leaves the dependencies as they are.';
-COMMENT ON FUNCTION refresh.release(pg_catalog.text,pg_catalog.uuid,pg_catalog.text,pg_catalog.text,pg_catalog.text) IS 'Asks for a run that publishes what a run (by default the latest) has held of a table (schema.table), as it was shown. Returns the new run''s id.';
-COMMENT ON FUNCTION refresh.request_run(pg_catalog.text[],boolean,pg_catalog.text,pg_catalog.text) IS 'Asks for a manual run of the named tables (schema.table), or of all that are enabled. Returns the run id.';
+COMMENT ON FUNCTION refresh.request_run(pg_catalog.text[],boolean,pg_catalog.text,pg_catalog.text,pg_catalog.text) IS 'Asks for a manual run of the named tables (schema.table), or of all that are enabled. mode: live, shadow, dry_run or plan instead of what each is registered with; never further. Returns the run id.';
+COMMENT ON FUNCTION refresh.roll_back(pg_catalog.uuid,pg_catalog.text[],pg_catalog.text,pg_catalog.text) IS 'Takes a run''s publishes back, of the named tables (schema.table) or of all, in one transaction, and refreshes the materialized views over them. Returns what was taken back; refuses with the runs that have to be taken back before.';
 COMMENT ON FUNCTION refresh.roll_up_days(timestamp with time zone) IS 'Fills refresh_day for whole days from `since` on (NULL: from the first task), and returns the span that it covers.';
+COMMENT ON FUNCTION refresh.rows_by_scope(pg_catalog.text,pg_catalog.text) IS 'How many rows a registered table holds of each scope value.';
 COMMENT ON FUNCTION refresh.shown_webhook(refresh.webhook_endpoint) IS 'The configuration of an endpoint, without its secrets.';
 COMMENT ON FUNCTION refresh.unique_keys(pg_catalog.regclass) IS 'Sorted columns of each unique index that can serve as a key: whole, valid, plain columns.';
+COMMENT ON FUNCTION refresh.views_over(pg_catalog.text[]) IS 'Registered materialized views that depend on the tables; in the order of depth each comes after those that it reads.';
 COMMENT ON FUNCTION refresh.watch_input(pg_catalog.regclass) IS 'Lets changes of a table raise its version, so that registered materialized views that read it are refreshed.';
 COMMENT ON TABLE refresh.webhook_delivery IS 'One event on its way to one endpoint; event_id is the webhook-id of every attempt.';
 COMMENT ON TABLE refresh.webhook_endpoint IS 'A receiver of events, and which of them it gets.';

@@ -120,6 +120,22 @@ class BigQuerySource:
             bytes_billed=query_job.total_bytes_billed or 0,
         )
 
+    def estimate(self, job: QueryJob) -> int | None:
+        """See `ports.Source`. The emulator says 0, which no query over rows processes."""
+        config = bigquery.QueryJobConfig(
+            dry_run=True,
+            query_parameters=[query_parameter(parameter) for parameter in job.parameters],
+            labels=job.labels,
+        )
+        try:
+            with _requests():
+                estimate = self._client.query(
+                    job.sql, job_config=config, retry=_CALL_RETRY, job_retry=None, timeout=_CALL_TIMEOUT_SECONDS
+                )
+        except (api.NotFound, api.Forbidden, api.BadRequest) as error:
+            raise job_error(error, None, job.job_id) from error
+        return estimate.total_bytes_processed or None
+
     def fetch(self, result: JobResult) -> list[Row]:
         """See `ports.Source`."""
         try:

@@ -10,6 +10,13 @@ def postgres_identifier(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
+def postgres_literal(text: str) -> str:
+    """A quoted text constant; ValueError for what no text can be. For names alone: values are bound."""
+    if "\x00" in text:
+        raise ValueError(f"{text!r} cannot be a text")
+    return "'" + text.replace("'", "''") + "'"
+
+
 def bigquery_identifier(name: str) -> str:
     """A backtick-quoted BigQuery column name; ValueError for what no name can be."""
     if not name or "`" in name or "\\" in name or "\x00" in name:

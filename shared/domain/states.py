@@ -25,6 +25,22 @@ class TaskStatus(StrEnum):
         return self in (TaskStatus.SUCCESS, TaskStatus.WARNING, TaskStatus.NO_NEW_DATA)
 
 
+class Mode(StrEnum):
+    """How far a task goes, fixed when its run is planned. A table's registered mode may also be `disabled`."""
+
+    PLAN = "plan"
+    """Find what changed, and tell."""
+    DRY_RUN = "dry_run"
+    """Load it too, and tell what a publish would do."""
+    SHADOW = "shadow"
+    LIVE = "live"
+
+    @property
+    def writes(self) -> bool:
+        """Whether a table is written, be it the live one or its shadow."""
+        return self in (Mode.LIVE, Mode.SHADOW)
+
+
 class Phase(StrEnum):
     PLANNING = "planning"
     LOADING = "loading"

@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 from shared.domain.errors import InvalidRegistration, PermanentError, RefreshError, ResultLost, StillRunning
 from shared.domain.ids import RunId
 from shared.domain.quoting import bigquery_table
+from shared.domain.states import Mode
 from shared.operations.requests import Asking, NothingToRefresh, check_tables, find, insert_run
 from shared.planning.named_sql import named_sql, tables_read
 from shared.ports import QueryJob, QueryParameter, Row, Source, Store
@@ -41,8 +42,8 @@ class Replay:
 def replay_run(store: Store, source: Source, asking: Asking, run_id: UUID) -> Replay:
     """Make a run of the tables of `run_id` that failed, were held or skipped.
 
-    Raises RunUnknown, RunOpen, NothingToRefresh, KeyReused, TablesDisabled, TablesBusy, and RetryLater when BigQuery
-    cannot be asked.
+    Raises RunUnknown, RunOpen, NothingToRefresh, KeyReused, TablesDisabled, ModeNotAllowed, TablesBusy, and RetryLater
+    when BigQuery cannot be asked.
     """
     with store.transaction() as session:
         found = find(session, asking)
@@ -57,7 +58,9 @@ def replay_run(store: Store, source: Source, asking: Asking, run_id: UUID) -> Re
     if not rows:
         raise NothingToRefresh(f"no table of run {run_id} failed, was held or skipped")
     snapshot_at, why = _snapshot(source, rows, runs[0]["snapshot_at"])
+    mode = Mode(runs[0]["mode"]) if runs[0]["mode"] else None
     request: dict[str, Any] = {"tables": [row["table"] for row in rows], "why": why}
+    request |= {} if mode is None else {"mode": str(mode)}
     if snapshot_at is not None:
         request["snapshot_at"] = snapshot_at.isoformat()
     with store.transaction() as session:
@@ -65,7 +68,7 @@ def replay_run(store: Store, source: Source, asking: Asking, run_id: UUID) -> Re
         found = find(session, asking)
         if found is not None:
             return _as_made(found)
-        check_tables(session, request["tables"], force=True)
+        check_tables(session, request["tables"], force=True, mode=mode)
         made = insert_run(session, asking, trigger="replay", request=request, replay_of=run_id)
     return Replay(run_id=made, tables=tuple(request["tables"]), snapshot_at=snapshot_at, why=why)
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from shared.domain.errors import RefreshError
 from shared.domain.ids import RunId, TableName
+from shared.domain.states import Mode
 from shared.ports import Session, Store
 from shared.sql import statement
 
@@ -31,6 +32,14 @@ class TablesDisabled(RefreshError):
         self.tables = tuple(tables)
 
 
+class ModeNotAllowed(RefreshError):
+    """Tables of which a run may not go as far as was asked; `modes` are those that they are registered with."""
+
+    def __init__(self, modes: Mapping[str, str]) -> None:
+        super().__init__(f"registered otherwise: {', '.join(modes)}")
+        self.modes = dict(modes)
+
+
 class TablesBusy(RefreshError):
     """Tables that are being refreshed, or about to be."""
 
@@ -49,7 +58,7 @@ class TooSoon(RefreshError):
 
 
 class NothingToRefresh(RefreshError):
-    """No table is live."""
+    """No table is registered to be refreshed in the way that was asked for."""
 
 
 class KeyReused(RefreshError):
@@ -75,10 +84,13 @@ class Asking:
         return hashlib.sha256(text.encode()).hexdigest()
 
 
-def request_run(store: Store, asking: Asking, *, tables: Sequence[TableName] | None, force: bool) -> RunId:
-    """Make a manual run of the tables (None: all live ones), or find the one that was made for the key.
+def request_run(
+    store: Store, asking: Asking, *, tables: Sequence[TableName] | None, force: bool, mode: Mode | None = None
+) -> RunId:
+    """Make a manual run of the tables (None: all that are enabled), or find the one that was made for the key.
 
-    Raises KeyReused, TablesUnknown, TablesDisabled, NothingToRefresh, TablesBusy, TooSoon.
+    `mode` None: each table as it is registered. Raises KeyReused, TablesUnknown, TablesDisabled, ModeNotAllowed,
+    NothingToRefresh, TablesBusy, TooSoon.
     """
     with store.transaction() as session:
         session.run(statement("lock_requests"))
@@ -86,8 +98,9 @@ def request_run(store: Store, asking: Asking, *, tables: Sequence[TableName] | N
         if made is not None:
             return RunId(made["run_id"])
         wanted = None if tables is None else [str(table) for table in tables]
-        check_tables(session, wanted, force=force)
-        request = {"force": force} | ({} if wanted is None else {"tables": wanted})
+        check_tables(session, wanted, force=force, mode=mode)
+        request: dict[str, Any] = {"force": force} | ({} if wanted is None else {"tables": wanted})
+        request |= {} if mode is None else {"mode": str(mode)}
         return insert_run(session, asking, trigger="manual", request=request)
 
 
@@ -103,17 +116,24 @@ def find(session: Session, asking: Asking) -> dict[str, Any] | None:
     return rows[0]
 
 
-def check_tables(session: Session, wanted: Sequence[str] | None, *, force: bool) -> None:
+def check_tables(session: Session, wanted: Sequence[str] | None, *, force: bool, mode: Mode | None = None) -> None:
     """Raise what stands against refreshing the tables now."""
-    rows = session.run(statement("tables_requested"), tables=None if wanted is None else list(wanted))
+    rows = session.run(
+        statement("tables_requested"),
+        tables=None if wanted is None else list(wanted),
+        mode=None if mode is None else str(mode),
+    )
     unknown = sorted(set(wanted or ()) - {row["table"] for row in rows})
     if unknown:
         raise TablesUnknown(unknown)
     if not rows:
-        raise NothingToRefresh("no table is live")
-    disabled = [row["table"] for row in rows if row["mode"] != "live"]
+        raise NothingToRefresh("no table is registered to be refreshed so")
+    disabled = [row["table"] for row in rows if row["mode"] == "disabled"]
     if disabled:
         raise TablesDisabled(disabled)
+    refused = {row["table"]: row["mode"] for row in rows if not row["allowed"]}
+    if refused:
+        raise ModeNotAllowed(refused)
     busy = [row["table"] for row in rows if row["busy"]]
     if busy:
         raise TablesBusy(busy)

@@ -6,7 +6,7 @@ import structlog
 
 from shared.domain.ids import RunId, TableName
 from shared.domain.messages import HANDLER_TOPICS
-from shared.domain.states import RunStatus, TaskStatus
+from shared.domain.states import Mode, RunStatus, TaskStatus
 from shared.planning.readiness import Dependency, DependencyKind, Skipped, Task, decide
 from shared.ports import Row, Session, Store
 from shared.sql import statement
@@ -71,7 +71,13 @@ def _table(row: Row) -> TableName:
 
 
 def _task(row: Row) -> Task:
-    return Task(table=_table(row), priority=row["priority"], status=TaskStatus(row["status"]), owed=row["owed"])
+    return Task(
+        table=_table(row),
+        priority=row["priority"],
+        status=TaskStatus(row["status"]),
+        mode=Mode(row["mode"]),
+        owed=row["owed"],
+    )
 
 
 def _dependency(row: Row) -> Dependency:

@@ -14,7 +14,9 @@ from shared.ports import Row, Session, Source, Store
 from shared.sql import statement
 
 _log = structlog.get_logger()
-_LIVE = "live"
+
+DISABLED = "disabled"
+MODE_NOT_ALLOWED = "mode_not_allowed"
 
 
 def daily_key(instant: datetime) -> str:
@@ -68,16 +70,20 @@ def plan_requested(store: Store, source: Source, run_id: RunId) -> bool:
 
 def _plan_request(session: Session, run_id: RunId, request: Row, snapshot_at: datetime) -> None:
     wanted: list[str] | None = request.get("tables")
-    tables = session.run(statement("choose_requested_tables"), tables=wanted)
+    tables = session.run(statement("choose_requested_tables"), tables=wanted, mode=request.get("mode"))
     session.run(statement("set_run_planned"), run_id=run_id, snapshot_at=snapshot_at)
     _insert_tasks(session, run_id, tables, force=bool(request.get("force")))
-    dormant = [row for row in tables if row["mode"] != _LIVE]
-    if dormant:
-        skip(session, run_id, tuple(Skipped(table=_table(row), reason=row["mode"]) for row in dormant))
+    refused = [row for row in tables if not row["allowed"]]
+    if refused:
+        skip(session, run_id, tuple(Skipped(table=_table(row), reason=_why_not(row)) for row in refused))
     gone = set(wanted or ()) - {str(_table(row)) for row in tables}
     if gone:
         _log.warning("tables_not_registered", run=str(run_id), tables=sorted(gone))
     _log.info("run_planned", run=str(run_id), tables=len(tables), snapshot_at=snapshot_at.isoformat())
+
+
+def _why_not(row: Row) -> str:
+    return DISABLED if row["table_mode"] == DISABLED else MODE_NOT_ALLOWED
 
 
 def _insert_tasks(session: Session, run_id: RunId, tables: list[Row], *, force: bool) -> None:
@@ -89,6 +95,7 @@ def _insert_tasks(session: Session, run_id: RunId, tables: list[Row], *, force: 
             names=[row["table_name"] for row in tables],
             handlers=[row["handler"] for row in tables],
             priorities=[row["priority"] for row in tables],
+            modes=[row["mode"] for row in tables],
             force=force,
         )
 

@@ -8,7 +8,7 @@ from enum import StrEnum
 from graphlib import CycleError, TopologicalSorter
 
 from shared.domain.ids import TableName
-from shared.domain.states import RunStatus, TaskStatus, run_status
+from shared.domain.states import Mode, RunStatus, TaskStatus, run_status
 
 INPUT_FAILED = "input_failed"
 DEPENDENCY_CYCLE = "dependency_cycle"
@@ -27,6 +27,7 @@ class Task:
     priority: int
     """Smaller first."""
     status: TaskStatus
+    mode: Mode = Mode.LIVE
     owed: bool = False
     """Whether a message for it was put into the outbox before."""
 
@@ -61,11 +62,16 @@ class Decision:
 
 
 def decide(tasks: Sequence[Task], dependencies: Iterable[Dependency]) -> Decision:
-    """Decide about every queued task. An input that is no task of the run counts as satisfied."""
+    """Decide about every queued task.
+
+    An input that is no task of the run counts as satisfied, and so does one that goes another way: what a dry run comes
+    to says nothing about the data that a live table is computed from.
+    """
     by_table = {task.table: task for task in tasks}
     inputs: dict[TableName, list[Dependency]] = {table: [] for table in by_table}
     for dependency in dependencies:
-        if dependency.table in by_table and dependency.depends_on in by_table:
+        table, before = by_table.get(dependency.table), by_table.get(dependency.depends_on)
+        if table and before and table.mode is before.mode:
             inputs[dependency.table].append(dependency)
     statuses = {table: task.status for table, task in by_table.items()}
     skipped = _skip(by_table, inputs, statuses)

@@ -46,9 +46,9 @@ class PublishedScope:
     snapshot_at: datetime | None
     rows: int
     rows_quarantined: int = 0
-    refused_fingerprint: str | None = None
-    """What must not be published again, empty for the scope's absence; None: nothing was refused."""
-    refused_reason: str | None = None
+    refused: Mapping[str, str] = field(default_factory=dict)
+    """Fingerprints that were taken back since it was published, with the definition's hash."""
+    refused_at: datetime | None = None
 
     def newer_than(self, snapshot_at: datetime) -> bool:
         """Whether a run with a newer snapshot has published it, or seen that it did not change."""

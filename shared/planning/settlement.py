@@ -7,12 +7,12 @@ write.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from shared.domain.states import ScopeAction
-from shared.planning.holds import refused
+from shared.planning.refusals import hold_refused, refuses
 from shared.planning.scopes import PlannedScope, PublishedScope, scanned
 
 
@@ -31,6 +31,8 @@ class Settlement:
     scopes: tuple[PlannedScope, ...]
     to_load: tuple[PlannedScope, ...]
     """Scopes that the plan left unchanged, but that an older run has changed since: they must be read after all."""
+    refused: tuple[str | None, ...] = ()
+    """Values of the held scopes whose content was taken back."""
 
     def having(self, *actions: ScopeAction) -> list[str | None]:
         """Values of the scopes with one of the actions."""
@@ -47,31 +49,21 @@ def settle(
     newer: Sequence[Scan],
     deletes: bool = True,
     holds_empty: bool = False,
-    lifted: Collection[str | None] = (),
+    forced_at: datetime | None = None,
 ) -> Settlement:
     """Settle every planned scope against the published ones.
 
     `newer`: published scans with a newer snapshot. `deletes` is False for a table that only grows. `holds_empty`: the
-    table has a scope gate, so a scope without rows is held and not deleted. `lifted`: scopes that may be published
-    although they come as they were refused.
+    table has a scope gate, so a scope without rows is held and not deleted. `forced_at`: when the run was asked for, if
+    it is to publish whatever the source has.
     """
     state = {scope.value: scope for scope in published}
     settled = [_settled(scope, state.get(scope.value), snapshot_at, definition_hash, newer) for scope in planned]
-    settled = [
-        scope.held() if scope.value not in lifted and _refused(scope, state.get(scope.value)) else scope
-        for scope in settled
-    ]
     known = {scope.value for scope in planned}
     if deletes:
         gone = ScopeAction.HELD if holds_empty else ScopeAction.VANISHED
         settled += [
-            PlannedScope(
-                value=scope.value,
-                action=gone,
-                rows=0,
-                published_fingerprint=scope.fingerprint,
-                published_rows=scope.rows,
-            )
+            PlannedScope(value=scope.value, action=gone, rows=0)
             for scope in state.values()
             if scope.value not in known
             and scope.fingerprint is not None
@@ -79,13 +71,19 @@ def settle(
             and scope.snapshot_at <= snapshot_at
             and scanned(scope.value, own_scan_from)
         ]
+    settled = hold_refused(settled, state.values(), definition_hash=definition_hash, forced_at=forced_at)
     before = {scope.value: scope.action for scope in planned}
     to_load = tuple(
         scope
         for scope in settled
         if scope.action is ScopeAction.CHANGED and before.get(scope.value) is ScopeAction.UNCHANGED
     )
-    return Settlement(scopes=tuple(settled), to_load=to_load)
+    refused = tuple(
+        scope.value
+        for scope in settled
+        if scope.action is ScopeAction.HELD and refuses(state, scope, definition_hash=definition_hash)
+    )
+    return Settlement(scopes=tuple(settled), to_load=to_load, refused=refused)
 
 
 def against_published(
@@ -101,10 +99,6 @@ def _beside(scope: PlannedScope, state: PublishedScope | None, snapshot_at: date
     if state is None:
         return replace(scope, published_rows=0)
     return replace(scope, published_rows=state.rows, rows=state.rows if state.newer_than(snapshot_at) else scope.rows)
-
-
-def _refused(scope: PlannedScope, state: PublishedScope | None) -> bool:
-    return scope.action in (ScopeAction.CHANGED, ScopeAction.VANISHED) and refused(scope, state) is not None
 
 
 def _settled(

@@ -15,7 +15,12 @@ from shared.sql import statement
 
 @contextmanager
 def fenced(
-    runtime: Runtime, claim: Claim, *, lock_timeout: float = 10.0, statement_timeout: float | None = None
+    runtime: Runtime,
+    claim: Claim,
+    *,
+    lock_timeout: float = 10.0,
+    statement_timeout: float | None = None,
+    isolation: str = "read committed",
 ) -> Iterator[Session]:
     """A transaction that begins with the compare-and-set on the epoch of every part of the claim.
 
@@ -24,7 +29,9 @@ def fenced(
     """
     marker = runtime.marker()
     try:
-        with runtime.store.transaction(lock_timeout=lock_timeout, statement_timeout=statement_timeout) as session:
+        with runtime.store.transaction(
+            lock_timeout=lock_timeout, statement_timeout=statement_timeout, isolation=isolation
+        ) as session:
             for part in claim.parts:
                 prove(runtime, session, part, marker)
             yield session

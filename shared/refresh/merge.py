@@ -36,6 +36,11 @@ class Written:
     """Where the rows are that were overwritten."""
 
     @property
+    def counts(self) -> dict[str, int]:
+        """The numbers of rows, by name."""
+        return {name: getattr(self, name) for name in ("inserted", "updated", "deleted", "unchanged", "refused")}
+
+    @property
     def rows(self) -> int:
         """Rows that differ from what was there before."""
         return self.inserted + self.updated + self.deleted

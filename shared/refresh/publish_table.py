@@ -88,7 +88,8 @@ class TablePublish:
 
     def _can_fill(self) -> bool:
         self.lock()
-        in_the_way = self._settlement.to_load or self._settlement.having(ScopeAction.SUPERSEDED)
+        settled = self._settlement
+        in_the_way = settled.to_load or settled.having(ScopeAction.SUPERSEDED) or settled.refused
         if self._filling is None or in_the_way or not target_is_empty(self._session, self._definition):
             stage_instead(self._session, self._claim, self._definition)
             return False

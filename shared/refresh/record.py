@@ -7,18 +7,16 @@ import json
 from shared.domain.definition import Definition
 from shared.domain.ids import TaskId
 from shared.domain.states import ScopeAction, TaskStatus
-from shared.planning.gates import written_gate
-from shared.planning.holds import hold_reason
 from shared.planning.outcome import Tally, outcome
 from shared.planning.settlement import Settlement
 from shared.ports import Row, Session
 from shared.refresh.claim import task_parameters
 from shared.refresh.merge import Written
-from shared.refresh.quality import gating
-from shared.refresh.release import read_release
 from shared.refresh.staging import drop_staging
 from shared.refresh.undo import record_publish
 from shared.sql import statement
+
+_SHOWN = 20
 
 
 def record(
@@ -30,23 +28,12 @@ def record(
     written: Written,
     superseded: int,
 ) -> TaskStatus:
-    """Write everything that the publish makes true; the task's final status. Held when it deletes more than it may."""
+    """Write everything that the publish makes true; the task's final status."""
     key = task_parameters(task)
-    release = read_release(session, task, state)
-    with gating(task.table):
-        written_gate(written.deleted, settlement.scopes, checks=definition.checks, release=release)
+    found = tally(session, task, state, settlement, written)
     (checks,) = session.run(statement("failed_checks"), **key)
-    tally = Tally(
-        scopes_written=len(settlement.having(ScopeAction.CHANGED, ScopeAction.VANISHED)),
-        scopes_held=len(settlement.having(ScopeAction.HELD)),
-        scopes_superseded=len(settlement.having(ScopeAction.SUPERSEDED)),
-        rows_quarantined=state["rows_quarantined"],
-        rows_quarantined_before=session.run(statement("quarantined_before"), **key)[0]["rows"],
-        rows_refused=written.refused,
-        checks_warned=checks["warned"],
-    )
     stripped = session.run(statement("values_stripped"), **key)[0]["stripped"]
-    status, reason = outcome(tally, hold_reason=hold_reason(checks["hold_metrics"]))
+    status, reason = outcome(found)
     snapshot = {"snapshot_at": state["snapshot_at"]}
     record_publish(
         session,
@@ -74,15 +61,42 @@ def record(
         **key,
         status=str(status),
         reason=reason,
-        error=checks["held"],
+        error=_held_because(checks["held"], settlement),
         superseded=superseded,
         inserted=written.inserted,
         updated=written.updated,
         deleted=written.deleted,
         unchanged=written.unchanged,
-        details=json.dumps(vars(tally) | ({"values_stripped": stripped} if stripped else {})),
+        details=json.dumps(vars(found) | ({"values_stripped": stripped} if stripped else {})),
     )
     return status
+
+
+def tally(session: Session, task: TaskId, state: Row, settlement: Settlement, written: Written) -> Tally:
+    """What the task did, or would do, in figures that decide how it ends."""
+    key = task_parameters(task)
+    return Tally(
+        scopes_written=len(settlement.having(ScopeAction.CHANGED, ScopeAction.VANISHED)),
+        scopes_held=len(settlement.having(ScopeAction.HELD)),
+        scopes_refused=len(settlement.refused),
+        scopes_superseded=len(settlement.having(ScopeAction.SUPERSEDED)),
+        rows_quarantined=state["rows_quarantined"],
+        rows_quarantined_before=session.run(statement("quarantined_before"), **key)[0]["rows"],
+        rows_refused=written.refused,
+        checks_warned=session.run(statement("failed_checks"), **key)[0]["warned"],
+    )
+
+
+def _held_because(checks: str | None, settlement: Settlement) -> str | None:
+    if not settlement.refused:
+        return checks
+    shown = ", ".join("NULL" if value is None else value for value in settlement.refused[:_SHOWN])
+    more = f" and {len(settlement.refused) - _SHOWN} more" if len(settlement.refused) > _SHOWN else ""
+    refused = (
+        f"the source still has what was taken back, of {shown}{more}: it is published when the source changes, "
+        "or by a run with force"
+    )
+    return refused if checks is None else f"{checks}. {refused}"
 
 
 def _last_period(definition: Definition, settlement: Settlement) -> str | None:

@@ -24,10 +24,11 @@ from shared.domain.errors import (
 )
 from shared.domain.ids import TaskId
 from shared.domain.messages import TableMessage
-from shared.domain.states import Phase, TaskStatus
+from shared.domain.states import Mode, Phase, TaskStatus
 from shared.ports import Row
 from shared.refresh.claim import Claim, SliceClaim, TaskClaim, UnitClaim, claim_slice, claim_task, task_parameters
 from shared.refresh.define import Datasets, define
+from shared.refresh.dry_run import dry_run
 from shared.refresh.ending import end, go_on, retry_later
 from shared.refresh.frozen import frozen_definition
 from shared.refresh.lease import KeptLease
@@ -106,11 +107,12 @@ class TableRefresh:
     def _publish(self, claim: UnitClaim) -> None:
         with tracing.span("publish"), KeptLease(self._runtime, claim):
             members = [self._member(part) for part in claim.members]
-            published = publish(self._runtime, claim, members, self._budget)
+            finish = dry_run if all(Mode(one.state["mode"]) is Mode.DRY_RUN for one in members) else publish
+            published = finish(self._runtime, claim, members, self._budget)
         if published is None:
             log.info("slices have to be loaded first")
         for table, status in (published or {}).items():
-            log.info("published", published=str(table), status=status)
+            log.info("finished", finished=str(table), status=status)
 
     def _member(self, claim: TaskClaim) -> Member:
         state = load_task(self._runtime, claim.task)
@@ -166,16 +168,7 @@ def _attempt(runtime: Runtime, claim: Claim, message: TableMessage, task: Row, w
         return False
     except Held as error:
         log.warning("held", reason=error.reason, error=str(error))
-        end(
-            runtime,
-            claim,
-            TaskStatus.HELD,
-            reason=error.reason,
-            error=str(error),
-            details=error.details,
-            outcomes=error.outcomes,
-            about=error.table,
-        )
+        end(runtime, claim, TaskStatus.HELD, reason=error.reason, error=str(error), details=error.details)
         return False
     except PermanentError as error:
         log.error("failed", reason=error.reason, error=str(error))

@@ -2,7 +2,7 @@
 -- table would else stay a week behind for one bad night.
 SELECT r.table_schema, r.table_name, r.handler, r.priority, r.frequency_hours, r.mode
 FROM refresh.refresh_table_registry r
-WHERE r.mode = 'live'
+WHERE r.mode <> 'disabled'
     AND (r.next_refresh_at IS NULL
         OR r.next_refresh_at <= :scheduled_for
         OR (r.frequency_hours > 24 AND EXISTS (
@@ -10,7 +10,7 @@ WHERE r.mode = 'live'
                 SELECT t.status, t.reason, coalesce(n.scheduled_for, n.created_at) AS tried_at
                 FROM refresh.refresh_task t
                 JOIN refresh.refresh_run n USING (run_id)
-                WHERE t.table_schema = r.table_schema AND t.table_name = r.table_name AND t.finished_at IS NOT NULL
+                WHERE t.table_schema = r.table_schema AND t.table_name = r.table_name AND t.mode = r.mode AND t.finished_at IS NOT NULL
                 ORDER BY t.finished_at DESC
                 LIMIT 1
             ) latest

@@ -2,7 +2,8 @@
 WITH counted AS (
     SELECT s.status, s.tasks::bigint AS tasks
     FROM refresh.refresh_day d
-    CROSS JOIN LATERAL jsonb_each_text(d.by_status) AS s (status, tasks)
+    CROSS JOIN LATERAL (SELECT * FROM jsonb_each_text(d.by_status) UNION ALL SELECT * FROM jsonb_each_text(d.by_status_not_live))
+        AS s (status, tasks)
     WHERE d.day >= (CAST(:covered_from AS timestamptz) AT TIME ZONE 'UTC')::date
         AND d.day < (CAST(:covered_until AS timestamptz) AT TIME ZONE 'UTC')::date
     UNION ALL

@@ -1,9 +1,8 @@
 -- What a worker finds when a message names a task.
-SELECT t.status, t.phase, t.attempt, t.force, t.slices_open, t.slices_total, t.definition_hash, t.staging_table, t.scan_from,
+SELECT t.status, t.phase, t.mode, t.attempt, t.force, t.slices_open, t.slices_total, t.definition_hash, t.staging_table, t.scan_from,
     t.handler, t.reason, t.error, t.rows_staged, t.rows_quarantined, t.details ->> 'fill' AS fill,
+    CASE WHEN t.force THEN t.created_at END AS forced_at,
     r.snapshot_at, r.trigger,
-    CASE WHEN r.request ->> 'release' = t.table_schema || '.' || t.table_name
-        THEN CAST(r.request ->> 'release_of' AS uuid) END AS release_of,
     (t.lease_until IS NULL OR t.lease_until < clock_timestamp()) AS unclaimed,
     t.not_before <= clock_timestamp() AS due
 FROM refresh.refresh_task t

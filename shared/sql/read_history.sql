@@ -2,7 +2,7 @@
 -- so that skipped pages cost next to nothing.
 SELECT coalesce(json_agg(listed ORDER BY listed.finished_at DESC, listed.run_id, listed."table"), '[]')::text AS document
 FROM (
-    SELECT t.run_id, t.table_schema || '.' || t.table_name AS "table", t.handler, n.trigger, n.requested_by, t.status, t.reason,
+    SELECT t.run_id, t.table_schema || '.' || t.table_name AS "table", t.handler, t.mode, n.trigger, n.requested_by, t.status, t.reason,
         left(t.error, 1000) AS error, n.snapshot_at, t.started_at, t.finished_at,
         refresh.duration_ms(t.started_at, t.finished_at) AS duration_ms, t.slices_total, t.rows_read, t.rows_inserted,
         t.rows_updated, t.rows_deleted, t.rows_unchanged, t.rows_quarantined, t.bytes_billed

@@ -14,7 +14,7 @@ FROM refresh.refresh_run n
 CROSS JOIN LATERAL (
     SELECT sum(t.bytes_billed) AS bytes_billed,
         json_agg(json_build_object(
-            'table', t.table_schema || '.' || t.table_name, 'handler', t.handler, 'status', t.status, 'phase', t.phase,
+            'table', t.table_schema || '.' || t.table_name, 'handler', t.handler, 'mode', t.mode, 'status', t.status, 'phase', t.phase,
             'reason', t.reason, 'error', left(t.error, 4000), 'attempt', t.attempt, 'force', t.force, 'created_at', t.created_at,
             'started_at', t.started_at, 'finished_at', t.finished_at,
             'duration_ms', refresh.duration_ms(t.started_at, coalesce(t.finished_at, now())),

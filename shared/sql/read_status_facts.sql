@@ -2,10 +2,11 @@
 SELECT json_build_object(
     'now', now(),
     'last_day', (
-        SELECT json_build_object('tasks', count(*),
-            'failed', count(*) FILTER (WHERE t.status = 'failed'),
-            'rows_changed', coalesce(sum(t.rows_inserted + t.rows_updated + t.rows_deleted), 0),
-            'rows_read', coalesce(sum(t.rows_read), 0), 'rows_quarantined', coalesce(sum(t.rows_quarantined), 0),
+        SELECT json_build_object('tasks', count(*) FILTER (WHERE t.mode = 'live'),
+            'failed', count(*) FILTER (WHERE t.status = 'failed' AND t.mode = 'live'),
+            'rows_changed', coalesce(sum(t.rows_inserted + t.rows_updated + t.rows_deleted) FILTER (WHERE t.mode = 'live'), 0),
+            'rows_read', coalesce(sum(t.rows_read) FILTER (WHERE t.mode = 'live'), 0),
+            'rows_quarantined', coalesce(sum(t.rows_quarantined) FILTER (WHERE t.mode = 'live'), 0),
             'bytes_billed', coalesce(sum(t.bytes_billed), 0))
         FROM refresh.refresh_task t WHERE t.finished_at >= now() - interval '1 day'),
     'runs_open', (SELECT count(*) FROM refresh.refresh_run n WHERE n.status = 'running'),
@@ -17,7 +18,7 @@ SELECT json_build_object(
     'recent_activity', (
         SELECT coalesce(json_agg(a), '[]')
         FROM (
-            SELECT t.run_id, t.table_schema || '.' || t.table_name AS "table", t.status, t.reason, t.finished_at,
+            SELECT t.run_id, t.table_schema || '.' || t.table_name AS "table", t.mode, t.status, t.reason, t.finished_at,
                 refresh.duration_ms(t.started_at, t.finished_at) AS duration_ms,
                 t.rows_inserted, t.rows_updated, t.rows_deleted
             FROM refresh.refresh_task t

@@ -1,4 +1,4 @@
--- Every table as it stands: what it does now, how its last refresh ended, how old its data is. An interval is how often the
+-- Every table as it stands: what it does now, how its last refresh (of its own mode) ended, how old its data is. An interval is how often the
 -- table can be refreshed at best; it is stale an hour after one has passed.
 SELECT coalesce(json_agg(listed ORDER BY listed."table"), '[]')::text AS document
 FROM (
@@ -11,7 +11,7 @@ FROM (
         CASE WHEN good.data_as_of IS NULL THEN 0 ELSE round(least(1, greatest(0,
             2 - extract(epoch FROM now() - good.data_as_of) / 3600 / age.interval_hours)), 3) END AS freshness_score,
         coalesce(r.last_refreshed_at, view.last_refreshed_at) AS last_refresh,
-        CASE WHEN r.mode = 'live' THEN r.next_refresh_at END AS next_refresh,
+        CASE WHEN r.mode <> 'disabled' THEN r.next_refresh_at END AS next_refresh,
         good.data_as_of, r.last_data_period,
         latest.status AS last_status, latest.reason AS last_reason, latest.run_id AS last_run_id,
         latest.finished_at AS last_finished_at,
@@ -24,7 +24,8 @@ FROM (
     LEFT JOIN LATERAL (
         SELECT t.status, t.reason, t.error, t.run_id, t.finished_at
         FROM refresh.refresh_task t
-        WHERE t.table_schema = r.table_schema AND t.table_name = r.table_name AND t.finished_at IS NOT NULL
+        WHERE t.table_schema = r.table_schema AND t.table_name = r.table_name AND t.mode = coalesce(nullif(r.mode, 'disabled'), 'live')
+            AND t.finished_at IS NOT NULL
         ORDER BY t.finished_at DESC
         LIMIT 1
     ) latest ON true
@@ -33,7 +34,7 @@ FROM (
             SELECT coalesce(n.snapshot_at, t.finished_at)
             FROM refresh.refresh_task t
             JOIN refresh.refresh_run n USING (run_id)
-            WHERE t.table_schema = r.table_schema AND t.table_name = r.table_name
+            WHERE t.table_schema = r.table_schema AND t.table_name = r.table_name AND t.mode = 'live'
                 AND t.status IN ('success', 'no_new_data', 'warning')
             ORDER BY t.finished_at DESC
             LIMIT 1)) AS data_as_of
@@ -56,7 +57,7 @@ FROM (
             FROM refresh.refresh_checkpoint c
             WHERE c.run_id = t.run_id AND c.table_schema = t.table_schema AND c.table_name = t.table_name
         ) slices
-        WHERE n.status = 'running' AND t.status IN ('queued', 'running')
+        WHERE n.status = 'running' AND t.mode IN ('live', 'shadow') AND t.status IN ('queued', 'running')
         ORDER BY t.table_schema, t.table_name, t.status DESC, t.created_at
     ) open USING (table_schema, table_name)
 ) listed

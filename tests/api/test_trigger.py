@@ -158,7 +158,7 @@ WRONG_BODIES: list[Any] = [
     {"tables": ["public.a\x00"]},
     {"force": "yes"},
     {"force": 1},
-    {"mode": "dry_run"},
+    {"mode": "disabled"},
     {"mode": "shadow"},
     {"backfill": {"from": "2025-01-01"}},
     {"unknown": 1},

@@ -54,6 +54,9 @@ class MemorySource:
         self._slices[job.job_id] = [date.fromisoformat(value) for value in scopes]
         return JobResult(job_id=job.job_id, project="p", location="", table=f"p.d.{job.job_id}", bytes_billed=0)
 
+    def estimate(self, job: QueryJob) -> int | None:
+        return None
+
     def fetch(self, result: JobResult) -> list[Row]:
         total = sum(row[ROWS] for _, row in self._plan.values())
         return [row | {SOURCE_ROWS: total} for _, row in self._plan.values()]

@@ -22,7 +22,7 @@ from shared.domain.errors import (
     StillRunning,
 )
 from shared.ports import JobResult, QueryJob
-from tests.support.bigquery_stub import JOB, LOCATION, Answer, RestStub, StorageStub, job, refusal
+from tests.support.bigquery_stub import JOB, LOCATION, Answer, RestStub, StorageStub, estimated, job, refusal
 
 EXISTS = refusal(409, "duplicate", f"Already Exists: Job p:{LOCATION}.{JOB}")
 UNAVAILABLE = refusal(503, "backendError", "Error encountered during execution. Retrying may solve the problem.")
@@ -242,3 +242,17 @@ def test_a_stream_that_breaks_for_good_has_given_what_came_before(
     with pytest.raises(kind):
         found.extend(numbers(source))
     assert found == [0, 1, 2]
+
+
+def test_an_estimate_runs_nothing(source: BigQuerySource, rest: RestStub) -> None:
+    rest.always("insert", estimated(1_048_576))
+    assert source.estimate(QueryJob(job_id=JOB, sql="SELECT 1")) == 1_048_576
+    assert [kind for kind, _ in rest.asked] == ["insert"]
+    rest.always("insert", estimated(0))
+    assert source.estimate(QueryJob(job_id=JOB, sql="SELECT 1")) is None, "as the emulator says it"
+
+
+def test_an_estimate_of_what_cannot_run_says_why(source: BigQuerySource, rest: RestStub) -> None:
+    rest.always("insert", refusal(400, "invalidQuery", "Unrecognized name: x"))
+    with pytest.raises(PermanentError, match="Unrecognized name"):
+        source.estimate(QueryJob(job_id=JOB, sql="SELECT x"))

@@ -201,6 +201,9 @@ class CountingSource:
         self.jobs += 1
         return self._source.run(job, timeout=timeout)
 
+    def estimate(self, job: QueryJob) -> int | None:
+        return self._source.estimate(job)
+
     def fetch(self, result: JobResult) -> list[Row]:
         return self._source.fetch(result)
 

@@ -47,6 +47,20 @@ def job(state: str = "DONE", *, reason: str | None = None, message: str = "") ->
     }
 
 
+def estimated(bytes_processed: int) -> Answer:
+    """A dry run's job resource: it has no id, and says what it would process."""
+    return 200, {
+        "kind": "bigquery#job",
+        "jobReference": {"projectId": PROJECT, "location": LOCATION},
+        "status": {"state": "DONE"},
+        "configuration": {"jobType": "QUERY", "dryRun": True, "query": {"query": "SELECT 1"}},
+        "statistics": {
+            "totalBytesProcessed": str(bytes_processed),
+            "query": {"totalBytesProcessed": str(bytes_processed)},
+        },
+    }
+
+
 _RESULTS: Answer = (
     200,
     {

@@ -96,10 +96,32 @@ class Engine:
         values = ", ".join(f":{name}" for name in row)
         self.sql(f"INSERT INTO refresh.refresh_table_registry ({names}) VALUES ({values})", **row)
 
-    def task(self, table: str, *, snapshot_at: datetime | None = None, force: bool = False) -> TableMessage:
-        """A new run with one task, at the given snapshot or now."""
-        run = uuid4()
+    def task(
+        self,
+        table: str,
+        *,
+        snapshot_at: datetime | None = None,
+        force: bool = False,
+        mode: str = "live",
+        run: UUID | None = None,
+    ) -> TableMessage:
+        """A task, in a new run at the given snapshot or now, or in the given one."""
         schema, name = table.split(".")
+        run = run or self._run(snapshot_at)
+        self.sql(
+            "INSERT INTO refresh.refresh_task (run_id, table_schema, table_name, handler, priority, force, mode)"
+            " SELECT :run, table_schema, table_name, handler, priority, :force, :mode"
+            " FROM refresh.refresh_table_registry WHERE table_schema = :schema AND table_name = :name",
+            run=run,
+            force=force,
+            mode=mode,
+            schema=schema,
+            name=name,
+        )
+        return TableMessage(run_id=RunId(run), table=TableName(schema=schema, name=name))
+
+    def _run(self, snapshot_at: datetime | None) -> UUID:
+        run = uuid4()
         self.sql(
             "INSERT INTO refresh.refresh_run (run_id, trigger, requested_by, idempotency_key, snapshot_at, planned_at)"
             " VALUES (:run, 'manual', 'test', :key, :snapshot, now())",
@@ -107,25 +129,23 @@ class Engine:
             key=f"test:{run}",
             snapshot=snapshot_at or self.source.now(),
         )
-        self.sql(
-            "INSERT INTO refresh.refresh_task (run_id, table_schema, table_name, handler, priority, force)"
-            " SELECT :run, table_schema, table_name, handler, priority, :force FROM refresh.refresh_table_registry"
-            " WHERE table_schema = :schema AND table_name = :name",
-            run=run,
-            force=force,
-            schema=schema,
-            name=name,
-        )
-        return TableMessage(run_id=RunId(run), table=TableName(schema=schema, name=name))
+        return run
 
     def deliver(self, message: TableMessage, datasets: Mapping[str, Dataset] | None = None) -> Row:
         """Let the worker handle the message; the task's row afterwards."""
         TableRefresh(self.runtime, message, datasets or {}).run()
         return self.state(message)
 
-    def refresh(self, table: str, *, force: bool = False, datasets: Mapping[str, Dataset] | None = None) -> Row:
+    def refresh(
+        self,
+        table: str,
+        *,
+        force: bool = False,
+        mode: str = "live",
+        datasets: Mapping[str, Dataset] | None = None,
+    ) -> Row:
         """A whole run of one table; the task's row afterwards."""
-        return self.deliver(self.task(table, force=force), datasets)
+        return self.deliver(self.task(table, force=force, mode=mode), datasets)
 
     def state(self, message: TableMessage) -> Row:
         """The task's row."""

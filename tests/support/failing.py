@@ -118,6 +118,10 @@ class FailingSource:
         self._failure.call("run")
         return self._source.run(job, timeout=timeout)
 
+    def estimate(self, job: QueryJob) -> int | None:
+        self._failure.call("estimate")
+        return self._source.estimate(job)
+
     def fetch(self, result: JobResult) -> list[Row]:
         self._failure.call("fetch")
         return self._source.fetch(result)

@@ -51,6 +51,9 @@ class RecordedSource:
         result: JobResult = self._once(question, lambda: self._source.run(job, timeout=timeout))
         return replace(result, job_id=job.job_id)
 
+    def estimate(self, job: QueryJob) -> int | None:
+        return self._source.estimate(job)
+
     def fetch(self, result: JobResult) -> list[Row]:
         rows: list[Row] = self._once(("fetch", result.table), lambda: self._source.fetch(result))
         return rows

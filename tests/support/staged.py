@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
+from uuid import UUID
 
 from shared.adapters.clock import SystemClock
 from shared.domain.dataset import Column
@@ -71,11 +72,11 @@ class StagedTable:
         columns = {"key_columns": ["id"] if keyed else [], "scope_column": "part"} | registration
         engine.register(self.table, name, **columns)
 
-    def stage(self, items: Iterable[Item], *, vanished: Sequence[str] = ()) -> TableMessage:
+    def stage(self, items: Iterable[Item], *, vanished: Sequence[str] = (), run: UUID | None = None) -> TableMessage:
         """A task whose plan and slices are done: `items` are all rows of the changed parts, `vanished` parts go, and
-        the other published ones are unchanged."""
+        the other published ones are unchanged. Of a new run, unless one is given."""
         self._snapshot += timedelta(minutes=1)
-        message = self.engine.task(self.table, snapshot_at=self._snapshot)
+        message = self.engine.task(self.table, snapshot_at=self._snapshot, run=run)
         definition = define(self.engine.runtime, message.table, {})
         with self.engine.store.transaction() as session:
             create_staging(session, message.task, definition)
@@ -109,18 +110,20 @@ class StagedTable:
         session.run(statement("insert_checkpoints"), **key, slices=slices_json(slices))
         session.run(
             "UPDATE refresh.refresh_checkpoint SET status = 'done', rows_received = rows_expected,"
-            " rows_read = rows_expected, rows_staged = rows_expected WHERE run_id = :run",
-            run=message.run_id,
+            " rows_read = rows_expected, rows_staged = rows_expected"
+            " WHERE run_id = :run_id AND table_schema = :schema AND table_name = :name",
+            **key,
         )
         session.run(
             "UPDATE refresh.refresh_task SET status = 'running', phase = 'staged', definition_hash = :definition,"
             " staging_table = :staging, slices_total = :slices, rows_read = :rows, rows_staged = :rows,"
-            " owed_at = clock_timestamp() WHERE run_id = :run",
+            " owed_at = clock_timestamp()"
+            " WHERE run_id = :run_id AND table_schema = :schema AND table_name = :name",
             definition=definition,
             staging=message.task.staging_table,
             slices=len(slices),
             rows=len(items),
-            run=message.run_id,
+            **key,
         )
 
 

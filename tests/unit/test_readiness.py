@@ -1,10 +1,11 @@
 from collections.abc import Iterable
+from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.domain.ids import TableName
-from shared.domain.states import RunStatus, TaskStatus
+from shared.domain.states import Mode, RunStatus, TaskStatus
 from shared.planning.readiness import Decision, Dependency, DependencyKind, Task, decide
 
 HARD, SOFT = DependencyKind.HARD, DependencyKind.SOFT
@@ -136,3 +137,10 @@ def test_every_run_ends_and_nothing_starts_before_its_inputs(
 
 def _tasks(states: dict[TableName, TaskStatus], owed: Iterable[TableName]) -> list[Task]:
     return [Task(table=one, priority=100, status=state, owed=one in owed) for one, state in states.items()]
+
+
+def test_what_goes_another_way_stands_in_nobody_s_way() -> None:
+    shadow, dependent = replace(task("shadow", TaskStatus.FAILED), mode=Mode.SHADOW), task("dependent")
+    assert names(decide([shadow, dependent], needs("dependent", "shadow"))) == ["dependent"]
+    both = [replace(one, mode=Mode.DRY_RUN) for one in (shadow, dependent)]
+    assert reasons(decide(both, needs("dependent", "shadow"))) == {"dependent": "input_failed: s.shadow"}

@@ -77,7 +77,9 @@ def change_configurations(
     changes = [_change(_table(name), wanted, version=None) for name, wanted in json.tables.items()]
     with wiring.store().transaction() as session:
         version = session.run(statement("configurations_version"))[0]["version"]
-        known = {row["table"] for row in session.run(statement("tables_requested"), tables=list(json.tables))}
+        known = {
+            row["table"] for row in session.run(statement("tables_requested"), tables=list(json.tables), mode=None)
+        }
     unknown = sorted(json.tables.keys() - known)
     if unknown:
         raise not_found(f"Not registered: {', '.join(unknown)}.")

@@ -26,12 +26,14 @@ from functions.api.schemas.runs import (
 from shared import wiring
 from shared.domain.errors import RefreshError
 from shared.domain.ids import RunId, TableName
+from shared.domain.states import Mode
 from shared.messaging import outbox
 from shared.operations import documents
 from shared.operations.replay import RunOpen, RunUnknown, replay_run
 from shared.operations.requests import (
     Asking,
     KeyReused,
+    ModeNotAllowed,
     NothingToRefresh,
     TablesBusy,
     TablesDisabled,
@@ -54,8 +56,8 @@ _log = structlog.get_logger()
 def trigger(headers: TriggerHeaders, json: TriggerRequest) -> tuple[RunAccepted, HTTPStatus, dict[str, str]]:
     """Refresh tables now. The answer comes at once; the run goes on by itself, and its URL tells how far it is.
 
-    404: a table is not registered. 409: a table is disabled, or is already being refreshed. 429: a table was refreshed
-    less than an hour ago, and force was not given.
+    404: a table is not registered. 409: a table is disabled or not registered for this mode, or is already being
+    refreshed. 429: a table was refreshed less than an hour ago, and force was not given.
     """
     tables = None if json.tables is None else [TableName.parse(one) for one in dict.fromkeys(json.tables)]
     asking = Asking(
@@ -64,9 +66,11 @@ def trigger(headers: TriggerHeaders, json: TriggerRequest) -> tuple[RunAccepted,
         body={"tables": json.tables, "force": json.force, "mode": json.mode},
     )
     try:
-        run_id = request_run(wiring.store(), asking, tables=tables, force=json.force)
+        run_id = request_run(
+            wiring.store(), asking, tables=tables, force=json.force, mode=Mode(json.mode) if json.mode else None
+        )
     except RefreshError as error:
-        raise _refusal(error) from error
+        raise refusal(error) from error
     publish_owed()
     url = run_url(run_id)
     return RunAccepted(run_id=run_id, url=url), HTTPStatus.ACCEPTED, {"Location": url}
@@ -105,7 +109,7 @@ def replay(run_id: UUID, headers: TriggerHeaders) -> tuple[ReplayAccepted, HTTPS
     try:
         made = replay_run(wiring.store(), wiring.source(), asking, run_id)
     except RefreshError as error:
-        raise _refusal(error) from error
+        raise refusal(error) from error
     publish_owed()
     url = run_url(made.run_id)
     answer = ReplayAccepted(
@@ -133,7 +137,8 @@ def publish_owed() -> None:
         _log.warning("messages_left_to_the_sweep", error=str(error))
 
 
-def _refusal(error: RefreshError) -> RefreshError | Refused:
+def refusal(error: RefreshError) -> RefreshError | Refused:
+    """The answer to a request for a run that is not made."""
     match error:
         case TablesUnknown(tables=tables):
             detail = f"Not registered: {_names(tables)}. GET /api/refresh/config lists the tables."
@@ -141,6 +146,13 @@ def _refusal(error: RefreshError) -> RefreshError | Refused:
         case TablesDisabled(tables=tables):
             detail = f"Disabled: {_names(tables)}. Set mode to live in the configuration first."
             return Refused(HTTPStatus.CONFLICT, "table_disabled", detail, tables=list(tables[:_NAMED]))
+        case ModeNotAllowed(modes=modes):
+            named = ", ".join(f"{table} ({mode})" for table, mode in list(modes.items())[:10])
+            detail = (
+                f"Registered otherwise: {named}. A run may go less far than its tables are registered to, never "
+                "further, and materialized views are refreshed live only."
+            )
+            return Refused(HTTPStatus.CONFLICT, "mode_not_allowed", detail, tables=list(modes)[:_NAMED])
         case TablesBusy(tables=tables):
             detail = (
                 f"Already being refreshed: {_names(tables)}. Wait for the run to end; GET /api/refresh/status shows it."

@@ -78,7 +78,7 @@ class _Fields(Body):
     scope_column: Name | None = None
     scope_bucket: Annotated[str, Field(pattern=r"^(day|week|month|hash:[1-9][0-9]{0,3})$")] | None = None
     strategy: Strategy = Field(default=LEFT_OUT)
-    mode: Literal["live", "disabled"] = Field(default=LEFT_OUT)
+    mode: Literal["live", "dry_run", "disabled"] = Field(default=LEFT_OUT)
     priority: int = Field(default=LEFT_OUT, ge=0, le=1000)
     frequency_hours: int = Field(default=LEFT_OUT, ge=1, le=168)
     lookback: Annotated[int, Field(ge=1, le=100_000)] | None = None

@@ -8,7 +8,17 @@ from uuid import UUID
 
 from pydantic import Field
 
-from functions.api.schemas.fields import FROM_TEXT, Answer, EndedState, Moment, Paged, Pagination, TableText, Trigger
+from functions.api.schemas.fields import (
+    FROM_TEXT,
+    Answer,
+    EndedState,
+    Moment,
+    Paged,
+    Pagination,
+    RunMode,
+    TableText,
+    Trigger,
+)
 
 
 class HistoryQuery(Paged):
@@ -26,6 +36,7 @@ class Ended(Answer):
     run_id: UUID
     table: str
     handler: str
+    mode: RunMode = Field(description="Of anything but live, the table itself was left alone.")
     trigger: Trigger
     requested_by: str
     status: EndedState
@@ -69,7 +80,7 @@ class MetricsQuery(Paged):
 
 
 class Figures(Answer):
-    """Figures of refreshes that ended."""
+    """Figures of live refreshes that ended; bytes_billed and usd are of dry runs and the like as well."""
 
     tasks: int
     by_status: dict[EndedState, int]

@@ -8,7 +8,18 @@ from uuid import UUID
 
 from pydantic import ConfigDict, Field
 
-from functions.api.schemas.fields import Answer, Body, Paged, Pagination, Query, RunState, TableText, TaskState, Trigger
+from functions.api.schemas.fields import (
+    Answer,
+    Body,
+    Paged,
+    Pagination,
+    Query,
+    RunMode,
+    RunState,
+    TableText,
+    TaskState,
+    Trigger,
+)
 
 IdempotencyKey = Annotated[
     str | None,
@@ -38,7 +49,11 @@ class TriggerRequest(Body):
     force: bool = Field(
         default=False, description="Read and compare everything anew, and do not mind the last hour's refresh."
     )
-    mode: Literal["live"] = Field(default="live", description="Only live is available yet.")
+    mode: Literal["live", "dry_run"] | None = Field(
+        default=None,
+        description="How far to go; absent: as each table is registered. It may ask for less than that, never for "
+        "more. dry_run reports what a refresh would do, and does nothing.",
+    )
 
 
 class RunAccepted(Answer):
@@ -92,6 +107,7 @@ class RunTable(Answer):
 
     table: str
     handler: str
+    mode: RunMode
     status: TaskState
     phase: Literal["planning", "loading", "staged", "publishing"]
     reason: str | None

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from functions.api.schemas.fields import Answer, EndedState
+from functions.api.schemas.fields import Answer, EndedState, RunMode
 
 TableState = Literal[
     "never_refreshed", "disabled", "queued", "running", "success", "no_new_data", "warning", "held", "failed", "skipped"
@@ -60,6 +60,7 @@ class Activity(Answer):
 
     run_id: UUID
     table: str
+    mode: RunMode
     status: EndedState
     reason: str | None
     finished_at: datetime
@@ -70,7 +71,7 @@ class Activity(Answer):
 
 
 class LastDay(Answer):
-    """Figures of the last 24 hours."""
+    """Figures of the last 24 hours, of live refreshes; bytes of all."""
 
     tasks: int
     failed: int
