@@ -311,6 +311,20 @@ CREATE TABLE refresh.refresh_run (
     CONSTRAINT refresh_run_trigger_check CHECK ((trigger = ANY (ARRAY['schedule'::text, 'manual'::text, 'replay'::text])))
 );
 
+CREATE TABLE refresh.refresh_source_schema (
+    table_schema text NOT NULL,
+    table_name text NOT NULL,
+    source text NOT NULL,
+    columns jsonb NOT NULL,
+    snapshot_at timestamp with time zone NOT NULL,
+    run_id uuid NOT NULL,
+    seen_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+    CONSTRAINT refresh_source_schema_pkey PRIMARY KEY (table_schema, table_name),
+    CONSTRAINT refresh_source_schema_run_id_fkey FOREIGN KEY (run_id) REFERENCES refresh.refresh_run(run_id),
+    CONSTRAINT refresh_source_schema_table_schema_table_name_fkey FOREIGN KEY (table_schema, table_name) REFERENCES refresh.refresh_table_registry(table_schema, table_name) ON DELETE CASCADE,
+    CONSTRAINT refresh_source_schema_columns_check CHECK ((jsonb_typeof(columns) = 'array'::text))
+);
+
 CREATE TABLE refresh.refresh_table_registry (
     table_schema text NOT NULL,
     table_name text NOT NULL,
@@ -340,6 +354,7 @@ CREATE TABLE refresh.refresh_table_registry (
     scanned_from text,
     created_at timestamp with time zone NOT NULL DEFAULT now(),
     rollback_publishes integer NOT NULL DEFAULT 7,
+    drift_policies jsonb NOT NULL DEFAULT '{}'::jsonb,
     CONSTRAINT refresh_table_registry_pkey PRIMARY KEY (table_schema, table_name),
     CONSTRAINT refresh_table_registry_check CHECK (((source IS NOT NULL) OR (handler = 'summaries'::text))),
     CONSTRAINT refresh_table_registry_check1 CHECK (((strategy <> 'append'::text) OR (cardinality(key_columns) > 0) OR (handler = ANY (ARRAY['asin'::text, 'search_queries'::text])))),
@@ -347,6 +362,7 @@ CREATE TABLE refresh.refresh_table_registry (
     CONSTRAINT refresh_table_registry_check3 CHECK (((lookback IS NULL) OR (scope_column IS NOT NULL) OR (handler = ANY (ARRAY['asin'::text, 'search_queries'::text])))),
     CONSTRAINT refresh_table_registry_checks_check CHECK ((jsonb_typeof(checks) = 'object'::text)),
     CONSTRAINT refresh_table_registry_column_map_check CHECK ((jsonb_typeof(column_map) = 'object'::text)),
+    CONSTRAINT refresh_table_registry_drift_policies_check CHECK ((jsonb_typeof(drift_policies) = 'object'::text)),
     CONSTRAINT refresh_table_registry_frequency_hours_check CHECK (((frequency_hours >= 1) AND (frequency_hours <= 168))),
     CONSTRAINT refresh_table_registry_handler_check CHECK ((handler = ANY (ARRAY['asin'::text, 'search_queries'::text, 'summaries'::text, 'generic'::text]))),
     CONSTRAINT refresh_table_registry_key_columns_check CHECK ((array_position(key_columns, NULL::text) IS NULL)),
@@ -1544,6 +1560,24 @@ BEGIN
     RETURN NULL;
 END $$;
 
+CREATE FUNCTION refresh.can_widen(before text, after text)
+    RETURNS boolean
+    LANGUAGE sql IMMUTABLE
+    SET search_path=pg_catalog, pg_temp
+    AS $$
+SELECT CASE
+    WHEN before ~ '^character varying\(\d+\)$' THEN after = 'text' OR (after ~ '^character varying\(\d+\)$'
+        AND substring(after FROM '\d+')::bigint > substring(before FROM '\d+')::bigint)
+    WHEN before ~ '^numeric\(\d+,\d+\)$' THEN after = 'numeric' OR (after ~ '^numeric\(\d+,\d+\)$'
+        AND (regexp_match(after, '(\d+),(\d+)'))[2]::integer >= (regexp_match(before, '(\d+),(\d+)'))[2]::integer
+        AND (regexp_match(after, '(\d+),(\d+)'))[1]::integer - (regexp_match(after, '(\d+),(\d+)'))[2]::integer
+            >= (regexp_match(before, '(\d+),(\d+)'))[1]::integer - (regexp_match(before, '(\d+),(\d+)'))[2]::integer)
+    WHEN before IN ('smallint', 'integer', 'bigint') THEN after = 'numeric'
+        OR (before, after) IN (('smallint', 'integer'), ('smallint', 'bigint'), ('integer', 'bigint'))
+    ELSE false
+END
+$$;
+
 CREATE FUNCTION refresh.carry_trace()
     RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
@@ -1695,6 +1729,25 @@ BEGIN
         RAISE EXCEPTION 'dependencies would form a cycle: %', array_to_string(cycle, ' -> ')
             USING ERRCODE = 'check_violation', HINT = 'Remove one of these dependencies, or leave this one out.';
     END IF;
+    RETURN NEW;
+END $$;
+
+CREATE FUNCTION refresh.check_drift_policies()
+    RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path=pg_catalog, pg_temp
+    AS $$
+DECLARE
+    wrong record;
+BEGIN
+    FOR wrong IN
+        SELECT given.key, given.value FROM jsonb_each(NEW.drift_policies) AS given
+        WHERE given.key NOT IN ('added', 'dropped', 'renamed', 'widened', 'narrowed', 'retyped', 'nullability')
+            OR given.value NOT IN ('"evolve"', '"ignore"', '"hold"')
+    LOOP
+        PERFORM refresh.refuse_registration(NEW, 'drift_policies', format('has %s for %s', wrong.value, wrong.key),
+            'Give "evolve", "ignore" or "hold" for added, dropped, renamed, widened, narrowed, retyped or nullability.');
+    END LOOP;
     RETURN NEW;
 END $$;
 
@@ -2334,6 +2387,66 @@ BEGIN
 END $$;
 REVOKE EXECUTE ON FUNCTION refresh.empty_audit_rest FROM PUBLIC;
 
+CREATE FUNCTION refresh.evolve_table(table_schema text, table_name text, changes jsonb, run_id uuid DEFAULT NULL::uuid)
+    RETURNS text[]
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path=pg_catalog, pg_temp
+    AS $$
+DECLARE
+    relation regclass := to_regclass(format('%I.%I', table_schema, table_name));
+    wanted record;
+    now_type text;
+    now_not_null boolean;
+    action text;
+    done text[] := '{}';
+BEGIN
+    IF relation IS NULL OR NOT EXISTS (
+        SELECT FROM refresh.refresh_table_registry r
+        WHERE (r.table_schema, r.table_name) = (evolve_table.table_schema, evolve_table.table_name)
+            AND r.handler = 'generic' AND r.mode <> 'disabled'
+    ) THEN
+        RAISE EXCEPTION '%.% is not registered with handler generic', table_schema, table_name
+            USING ERRCODE = 'insufficient_privilege', HINT = 'Only tables that are refreshed are evolved.';
+    END IF;
+    FOR wanted IN SELECT * FROM jsonb_to_recordset(changes) AS c (change text, "column" text, type text) LOOP
+        SELECT format_type(a.atttypid, a.atttypmod), a.attnotnull INTO now_type, now_not_null
+        FROM pg_attribute a
+        WHERE a.attrelid = relation AND a.attname = wanted."column" AND a.attnum > 0 AND NOT a.attisdropped;
+        action := CASE
+            WHEN wanted.change = 'add_column' AND now_type IS NULL AND wanted.type ~ ('^(text|bigint|double precision|boolean|'
+                'numeric|bytea|date|time without time zone|timestamp without time zone|timestamp with time zone|interval)'
+                '(\[\])?$|^(jsonb|daterange|tsrange|tstzrange)$')
+                THEN format('ADD COLUMN %I %s', wanted."column", wanted.type)
+            WHEN wanted.change = 'widen_column' AND refresh.can_widen(now_type, wanted.type)
+                THEN format('ALTER COLUMN %I TYPE %s', wanted."column", wanted.type)
+            WHEN wanted.change = 'drop_not_null' AND now_not_null
+                THEN format('ALTER COLUMN %I DROP NOT NULL', wanted."column")
+        END;
+        IF action IS NOT NULL THEN
+            EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', relation);
+            IF wanted.change = 'widen_column'
+                AND (split_part(now_type, '(', 1) NOT IN ('character varying', 'numeric')
+                    OR (wanted.type <> 'numeric' AND now_type LIKE 'numeric%'
+                        AND split_part(now_type, ',', 2) <> split_part(wanted.type, ',', 2))) THEN
+                PERFORM refresh.refuse_old_snapshots(relation);
+            END IF;
+            EXECUTE format('ALTER TABLE %s %s', relation, action);
+            done := done || format('ALTER TABLE %I.%I %s', table_schema, table_name, action);
+        ELSIF now_type IS DISTINCT FROM coalesce(wanted.type, now_type) OR now_type IS NULL THEN
+            RAISE EXCEPTION '%.%: % of % from % to % is no safe change', table_schema, table_name, wanted.change,
+                wanted."column", coalesce(now_type, 'nothing'), wanted.type USING ERRCODE = 'feature_not_supported',
+                HINT = 'Safe are a new column that may be NULL, a wider type, and NOT NULL dropped.';
+        END IF;
+    END LOOP;
+    IF done <> '{}' THEN
+        INSERT INTO refresh.refresh_audit_log (run_id, table_schema, table_name, event, details)
+        VALUES (evolve_table.run_id, evolve_table.table_schema, evolve_table.table_name, 'schema_evolved',
+            jsonb_build_object('ddl', to_jsonb(done)));
+    END IF;
+    RETURN done;
+END $$;
+REVOKE EXECUTE ON FUNCTION refresh.evolve_table FROM PUBLIC;
+
 CREATE FUNCTION refresh.expire_publish(expired bigint)
     RETURNS void
     LANGUAGE plpgsql
@@ -2835,6 +2948,21 @@ BEGIN
     RAISE EXCEPTION '% is insert-only', TG_TABLE_NAME USING ERRCODE = 'insufficient_privilege';
 END $$;
 
+CREATE FUNCTION refresh.refuse_old_snapshots(relation regclass)
+    RETURNS void
+    LANGUAGE plpgsql
+    SET search_path=pg_catalog, pg_temp
+    AS $$
+BEGIN
+    PERFORM FROM pg_stat_activity
+    WHERE datid = (SELECT oid FROM pg_database WHERE datname = current_database())
+        AND backend_type = 'client backend' AND backend_xmin IS NOT NULL AND pid <> pg_backend_pid();
+    IF FOUND THEN
+        RAISE EXCEPTION '% cannot be written anew while other transactions read as of an earlier moment', relation
+            USING ERRCODE = 'lock_not_available';
+    END IF;
+END $$;
+
 CREATE FUNCTION refresh.refuse_registration(entry refresh.refresh_table_registry, field text, problem text, remedy text)
     RETURNS void
     LANGUAGE plpgsql
@@ -2915,7 +3043,7 @@ BEGIN
     RETURN entry;
 END $$;
 
-CREATE FUNCTION refresh.register_table(table_schema text, table_name text, source text DEFAULT NULL::text, handler text DEFAULT 'generic'::text, column_map jsonb DEFAULT '{}'::jsonb, key_columns text[] DEFAULT '{}'::text[], scope_column text DEFAULT NULL::text, scope_bucket text DEFAULT NULL::text, strategy text DEFAULT 'merge'::text, mode text DEFAULT 'live'::text, priority integer DEFAULT 100, frequency_hours integer DEFAULT 24, lookback integer DEFAULT NULL::integer, slice_target_rows integer DEFAULT 250000, parallelism integer DEFAULT 1, max_bytes_billed bigint DEFAULT NULL::bigint, checks jsonb DEFAULT '{}'::jsonb, nul_policies jsonb DEFAULT '{}'::jsonb, loaded_at_column text DEFAULT NULL::text, depends_on jsonb DEFAULT NULL::jsonb, rollback_publishes integer DEFAULT 7)
+CREATE FUNCTION refresh.register_table(table_schema text, table_name text, source text DEFAULT NULL::text, handler text DEFAULT 'generic'::text, column_map jsonb DEFAULT '{}'::jsonb, key_columns text[] DEFAULT '{}'::text[], scope_column text DEFAULT NULL::text, scope_bucket text DEFAULT NULL::text, strategy text DEFAULT 'merge'::text, mode text DEFAULT 'live'::text, priority integer DEFAULT 100, frequency_hours integer DEFAULT 24, lookback integer DEFAULT NULL::integer, slice_target_rows integer DEFAULT 250000, parallelism integer DEFAULT 1, max_bytes_billed bigint DEFAULT NULL::bigint, checks jsonb DEFAULT '{}'::jsonb, nul_policies jsonb DEFAULT '{}'::jsonb, loaded_at_column text DEFAULT NULL::text, depends_on jsonb DEFAULT NULL::jsonb, rollback_publishes integer DEFAULT 7, drift_policies jsonb DEFAULT '{}'::jsonb)
     RETURNS refresh.refresh_table_registry
     LANGUAGE sql
     SET search_path=pg_catalog, pg_temp
@@ -2926,7 +3054,7 @@ SELECT * FROM refresh.register_options(table_schema, table_name, jsonb_build_obj
     'priority', priority, 'frequency_hours', frequency_hours, 'lookback', lookback,
     'slice_target_rows', slice_target_rows, 'parallelism', parallelism, 'max_bytes_billed', max_bytes_billed,
     'checks', checks, 'nul_policies', nul_policies, 'loaded_at_column', loaded_at_column, 'depends_on', depends_on,
-    'rollback_publishes', rollback_publishes))
+    'rollback_publishes', rollback_publishes, 'drift_policies', drift_policies))
 $$;
 
 CREATE FUNCTION refresh.request_run(tables text[] DEFAULT NULL::text[], force boolean DEFAULT false, requested_by text DEFAULT CURRENT_USER, idempotency_key text DEFAULT NULL::text, mode text DEFAULT NULL::text)
@@ -4463,6 +4591,7 @@ CREATE TRIGGER guard_named_sql BEFORE INSERT OR DELETE OR UPDATE ON refresh.refr
 CREATE TRIGGER carry_trace BEFORE INSERT ON refresh.refresh_outbox FOR EACH ROW WHEN ((NOT (new.attributes ? 'traceparent'::text))) EXECUTE FUNCTION refresh.carry_trace();
 CREATE TRIGGER audit_run_move AFTER INSERT OR UPDATE ON refresh.refresh_run FOR EACH ROW EXECUTE FUNCTION refresh.audit_run_move();
 CREATE TRIGGER audit_configuration AFTER INSERT OR DELETE OR UPDATE ON refresh.refresh_table_registry FOR EACH ROW EXECUTE FUNCTION refresh.audit_configuration();
+CREATE TRIGGER check_drift_policies BEFORE INSERT OR UPDATE OF drift_policies ON refresh.refresh_table_registry FOR EACH ROW WHEN ((jsonb_typeof(new.drift_policies) = 'object'::text)) EXECUTE FUNCTION refresh.check_drift_policies();
 CREATE TRIGGER check_quality_rules BEFORE INSERT OR UPDATE OF checks ON refresh.refresh_table_registry FOR EACH ROW WHEN ((jsonb_typeof(new.checks) = 'object'::text)) EXECUTE FUNCTION refresh.check_quality_rules();
 CREATE TRIGGER check_registration BEFORE INSERT OR UPDATE ON refresh.refresh_table_registry FOR EACH ROW EXECUTE FUNCTION refresh.check_registration();
 CREATE TRIGGER check_rollback_publishes BEFORE INSERT OR UPDATE OF rollback_publishes ON refresh.refresh_table_registry FOR EACH ROW WHEN (((new.rollback_publishes < 0) OR (new.rollback_publishes > 1000))) EXECUTE FUNCTION refresh.check_rollback_publishes();
@@ -4501,6 +4630,7 @@ CREATE EVENT TRIGGER refresh_register_commented ON ddl_command_end WHEN TAG IN (
 COMMENT ON SCHEMA refresh IS 'Control plane of the BigQuery refresh: registry, runs, tasks, checkpoints, audit, outbox.';
 COMMENT ON FUNCTION refresh.actor() IS 'Who acts: the setting refresh.actor where a transaction has set it, else the database user.';
 COMMENT ON FUNCTION refresh.add_audit_month(pg_catalog.date) IS 'Gives a month (UTC, its first day) of the audit log its own partition, unless the rest holds rows of it.';
+COMMENT ON FUNCTION refresh.can_widen(pg_catalog.text,pg_catalog.text) IS 'Whether every value of a type, as format_type() writes it, stays itself in the other.';
 COMMENT ON FUNCTION refresh.carry_trace() IS 'Puts the trace into the attributes of a message that is owed.';
 COMMENT ON FUNCTION refresh.cleanup(integer,integer,integer,integer,integer,integer,integer,timestamp with time zone,integer,bigint) IS 'Removes, by age, what is no longer needed, at most batch_rows of a kind; returns counts. Tables in use are left for the next call.';
 COMMENT ON FUNCTION refresh.cleanup_reports(integer,integer,timestamp with time zone) IS 'Removes old reports of dry runs and plans, at most batch_rows; returns counts. Called with refresh.cleanup.';
@@ -4510,6 +4640,7 @@ COMMENT ON FUNCTION refresh.configuration(refresh.refresh_table_registry) IS 'Th
 COMMENT ON FUNCTION refresh.disable_webhook(pg_catalog.uuid,pg_catalog.text) IS 'Disables an endpoint and ends what waits for it; false when it was disabled or is gone.';
 COMMENT ON FUNCTION refresh.drop_undo(integer,bigint,timestamp with time zone) IS 'Throws away what publishes have overwritten: older than so many days, more than a table keeps, or more than so many bytes in all, the oldest first.';
 COMMENT ON FUNCTION refresh.empty_audit_rest() IS 'Moves the rows of the default partition of the audit log into partitions of their months.';
+COMMENT ON FUNCTION refresh.evolve_table(pg_catalog.text,pg_catalog.text,pg_catalog.jsonb,pg_catalog.uuid) IS 'Makes safe changes of a refreshed table with the rights of its owner: [{"change": "add_column", "widen_column" or "drop_not_null", "column": …, "type": …}]. What is done already is left alone; returns what was done.';
 COMMENT ON FUNCTION refresh.expire_publish(bigint) IS 'Throws away what a publish has overwritten.';
 COMMENT ON FUNCTION refresh.expire_publishes(pg_catalog.text,pg_catalog.text,integer) IS 'Throws away what all but the last `kept` publishes of a table have overwritten; returns how many. Under the lock of its registry row.';
 COMMENT ON FUNCTION refresh.grant_access(pg_catalog.text) IS 'Lets the loader fill, and the API and dashboards read, the tables of a schema, those made later by the caller included.';
@@ -4551,11 +4682,13 @@ COMMENT ON TABLE refresh.refresh_quarantine IS 'A source row that the target can
 COMMENT ON COLUMN refresh.refresh_run.request IS 'What was asked: tables (schema.name), force, mode.';
 COMMENT ON COLUMN refresh.refresh_run.snapshot_at IS 'The moment, by the clock of BigQuery, at which every query of the run reads.';
 COMMENT ON COLUMN refresh.refresh_run.traceparent IS 'W3C Trace Context of the span in which the run was made; NULL: none was open.';
+COMMENT ON TABLE refresh.refresh_source_schema IS 'A source''s columns as of the last publish of its table: what differs from them is drift.';
 COMMENT ON TABLE refresh.refresh_table_registry IS 'A table or materialized view that is refreshed, and how.';
 COMMENT ON COLUMN refresh.refresh_table_registry.checks IS 'Thresholds of the gates: table_min_ratio, scope_min_ratio, scope_history; the data''s own checks by name, {"max": fraction of rows, "outcome": "warn", "hold" or "off"}; expected_days and stale_days after a period''s end.';
 COMMENT ON COLUMN refresh.refresh_table_registry.column_map IS 'JSON object, source column to target column; null leaves a column out.';
 COMMENT ON COLUMN refresh.refresh_table_registry.config_version IS 'Raised by every change of the configuration.';
 COMMENT ON COLUMN refresh.refresh_table_registry.data_version IS 'Raised by every publish that wrote rows; summaries compare it.';
+COMMENT ON COLUMN refresh.refresh_table_registry.drift_policies IS 'JSON object, kind of change at the source (added, dropped, renamed, widened, narrowed, retyped, nullability) to evolve, ignore or hold; the usual policy where absent.';
 COMMENT ON COLUMN refresh.refresh_table_registry.key_columns IS 'Target columns of a unique index; empty takes the primary key, and without one means a table without a key.';
 COMMENT ON COLUMN refresh.refresh_table_registry.loaded_at_column IS 'Target column that takes the time of the publish for rows that it wrote.';
 COMMENT ON COLUMN refresh.refresh_table_registry.lookback IS 'Days before the snapshot to scan; NULL scans everything.';
@@ -4572,7 +4705,7 @@ COMMENT ON COLUMN refresh.refresh_task.owed_at IS 'When a message for the task w
 COMMENT ON TABLE refresh.refresh_task_definition IS 'How the staged rows of a task become those of its table, as it was planned.';
 COMMENT ON TABLE refresh.refresh_task_scope IS 'What the plan found for one scope value, and does about it.';
 COMMENT ON FUNCTION refresh.refresh_view(pg_catalog.text,pg_catalog.text) IS 'Refreshes a registered materialized view while it is read, with the rights of its owner; returns its rows.';
-COMMENT ON FUNCTION refresh.register_table(pg_catalog.text,pg_catalog.text,pg_catalog.text,pg_catalog.text,pg_catalog.jsonb,pg_catalog.text[],pg_catalog.text,pg_catalog.text,pg_catalog.text,pg_catalog.text,integer,integer,integer,integer,integer,bigint,pg_catalog.jsonb,pg_catalog.jsonb,pg_catalog.text,pg_catalog.jsonb,integer) IS 'Registers a table, or sets its whole configuration anew. depends_on: {"schema.name": "hard" or "soft"}; NULL leaves the dependencies as they are.';
+COMMENT ON FUNCTION refresh.register_table(pg_catalog.text,pg_catalog.text,pg_catalog.text,pg_catalog.text,pg_catalog.jsonb,pg_catalog.text[],pg_catalog.text,pg_catalog.text,pg_catalog.text,pg_catalog.text,integer,integer,integer,integer,integer,bigint,pg_catalog.jsonb,pg_catalog.jsonb,pg_catalog.text,pg_catalog.jsonb,integer,pg_catalog.jsonb) IS 'Registers a table, or sets its whole configuration anew. depends_on: {"schema.name": "hard" or "soft"}; NULL leaves the dependencies as they are.';
 COMMENT ON FUNCTION refresh.request_run(pg_catalog.text[],boolean,pg_catalog.text,pg_catalog.text,pg_catalog.text) IS 'Asks for a manual run of the named tables (schema.table), or of all that are enabled. mode: live, shadow, dry_run or plan instead of what each is registered with; never further. Returns the run id.';
 COMMENT ON FUNCTION refresh.roll_back(pg_catalog.uuid,pg_catalog.text[],pg_catalog.text,pg_catalog.text) IS 'Takes a run''s publishes back, of the named tables (schema.table) or of all, in one transaction, and refreshes the materialized views over them. Returns what was taken back; refuses with the runs that have to be taken back before.';
 COMMENT ON FUNCTION refresh.roll_up_days(timestamp with time zone) IS 'Fills refresh_day for whole days from `since` on (NULL: from the first task), and returns the span that it covers.';

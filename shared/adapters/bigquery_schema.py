@@ -15,7 +15,15 @@ def column_of(field: bigquery.SchemaField) -> Column:
     name = _TYPES.get(field.field_type, field.field_type)
     if name == "RANGE":
         name = f"RANGE<{field.range_element_type.element_type}>"
-    return Column(name=field.name, type=f"ARRAY<{name}>" if field.mode == "REPEATED" else name)
+    if field.mode == "REPEATED":
+        return Column(name=field.name, type=f"ARRAY<{name}>")
+    return Column(name=field.name, type=name, parameters=_parameters(field), required=field.mode == "REQUIRED")
+
+
+def _parameters(field: bigquery.SchemaField) -> tuple[int, ...]:
+    if field.max_length is not None:
+        return (int(field.max_length),)
+    return () if field.precision is None else (int(field.precision), int(field.scale or 0))
 
 
 def query_parameter(parameter: QueryParameter) -> bigquery.ScalarQueryParameter | bigquery.ArrayQueryParameter:

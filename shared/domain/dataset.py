@@ -38,6 +38,15 @@ class Column:
     type: str
     """BigQuery type name: STRING, INT64, FLOAT64, BOOL, NUMERIC, BIGNUMERIC, BYTES, DATE, TIME, DATETIME, TIMESTAMP,
     JSON, STRUCT, GEOGRAPHY, INTERVAL, `RANGE<DATE>` …, or `ARRAY<T>` of one of these."""
+    parameters: tuple[int, ...] = ()
+    """Length, or precision and scale, where the column has them: STRING(10), NUMERIC(10, 2)."""
+    required: bool = False
+    """Mode REQUIRED: it is never NULL."""
+
+    @property
+    def full_type(self) -> str:
+        """The type with its parameters."""
+        return f"{self.type}({', '.join(map(str, self.parameters))})" if self.parameters else self.type
 
 
 @dataclass(frozen=True, kw_only=True)

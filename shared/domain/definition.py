@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from shared.domain.dataset import Dataset
+from shared.domain.drift import Evolution, KnownSchema, SchemaChange
 from shared.domain.ids import TableName
 from shared.domain.scope import Scope
 from shared.domain.types import WireColumn
@@ -54,6 +55,10 @@ class Definition:
     loaded_at_column: str | None = None
     ignored: tuple[str, ...] = ()
     """Source columns that the target has no column for, and that the map does not name."""
+    changes: tuple[SchemaChange, ...] = ()
+    """What has changed at the source since the last publish; the rest of the definition takes it as done."""
+    schema: KnownSchema | None = None
+    """What a publish by this definition remembers of the source."""
 
     @property
     def hash(self) -> str:
@@ -69,6 +74,19 @@ class Definition:
             "strategy": self.strategy,
         }
         return hashlib.sha256(json.dumps(decisive, sort_keys=True, default=str).encode()).hexdigest()[:16]
+
+    @property
+    def notes(self) -> dict[str, Any]:
+        """What a task by this definition tells of it in its details."""
+        notes: dict[str, Any] = {"ignored_columns": self.ignored} if self.ignored else {}
+        if self.changes:
+            notes["schema_changes"] = [change.as_json() for change in self.changes]
+        return notes
+
+    @property
+    def evolutions(self) -> tuple[Evolution, ...]:
+        """What the publish does to the target before it writes."""
+        return tuple(change.evolution for change in self.changes if change.evolution is not None)
 
     @property
     def has_reports(self) -> bool:

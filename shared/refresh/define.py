@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime
 from string import Formatter
 from typing import Any
 
 from shared.domain.dataset import Column, Dataset
 from shared.domain.definition import Definition, Input
+from shared.domain.drift import SchemaChange
 from shared.domain.errors import InvalidRegistration
 from shared.domain.ids import TableName
 from shared.domain.quoting import bigquery_identifier
@@ -16,19 +18,25 @@ from shared.domain.scope import Scope
 from shared.domain.types import TargetColumn, WireColumn, match_column, target_name
 from shared.planning.named_sql import named_sql, tables_read
 from shared.ports import Row, Source, SourceTable
+from shared.refresh.drift import Situation, as_of_snapshot, evolved, known_schema, settle
+from shared.refresh.feeds import mapped_fields, writable
 from shared.refresh.runtime import Runtime
 from shared.sql import statement
 
 Datasets = Mapping[str, Dataset]
 
 
-def define(runtime: Runtime, table: TableName, datasets: Datasets) -> Definition:
-    """The table's definition as of now; InvalidRegistration names what does not fit."""
+def define(runtime: Runtime, table: TableName, datasets: Datasets, *, as_of: datetime | None = None) -> Definition:
+    """The table's definition, with a source that has changed since the last publish taken as it was `as_of`.
+
+    InvalidRegistration names what does not fit, Held what the table's policies do not follow.
+    """
     key = {"schema": table.schema, "name": table.name}
     with runtime.store.transaction() as session:
         rows = session.run(statement("registry_row"), **key)
         targets = session.run(statement("target_columns"), **key)
         unique_keys = [frozenset(row["columns"]) for row in session.run(statement("target_unique_keys"), **key)]
+        known = known_schema(session, table, rows[0]["source"]) if rows else None
     if not rows:
         raise InvalidRegistration(f"{table} is not registered: add it to refresh.refresh_table_registry")
     if not targets:
@@ -37,7 +45,13 @@ def define(runtime: Runtime, table: TableName, datasets: Datasets) -> Definition
         source = describe_source(runtime.source, rows[0]["source"], rows[0]["source_sql"])
     except InvalidRegistration as error:
         raise InvalidRegistration(f"{table}: {error}") from error
-    definition = fit(table, rows[0], source, targets, datasets)
+    if as_of is not None:
+        source = as_of_snapshot(runtime.source, source, known, as_of)
+    dataset = _dataset(table, rows[0]["handler"], datasets) if datasets else None
+    situation = Situation(table=table, registry=rows[0], source=source, targets=targets, dataset=dataset, known=known)
+    definition = settle(
+        runtime.store, situation, lambda registry, changes: fit(table, registry, source, targets, datasets, changes)
+    )
     if definition.key and frozenset(definition.key) not in unique_keys:
         columns = ", ".join(definition.key)
         raise InvalidRegistration(
@@ -57,15 +71,16 @@ def describe_source(source: Source, reference: str, sql: str | None) -> SourceTa
     return source.describe_query(reference, sql)
 
 
-def fit(table: TableName, registry: Row, source: SourceTable, targets: list[Row], datasets: Datasets) -> Definition:
-    """The definition from its parts, without looking anything up."""
-    columns = {
-        row["name"]: TargetColumn(
-            name=row["name"], type=row["type"], not_null=row["not_null"], has_default=row["has_default"]
-        )
-        for row in targets
-        if not row["generated"]
-    }
+def fit(
+    table: TableName,
+    registry: Row,
+    source: SourceTable,
+    targets: list[Row],
+    datasets: Datasets,
+    changes: tuple[SchemaChange, ...] = (),
+) -> Definition:
+    """The definition from its parts, without looking anything up; the target as it is once `changes` are made."""
+    columns = evolved(writable(targets), changes)
     if datasets:
         dataset = _dataset(table, registry["handler"], datasets)
         inputs = dataset_inputs(table, dataset, registry["column_map"], source)
@@ -95,6 +110,7 @@ def fit(table: TableName, registry: Row, source: SourceTable, targets: list[Row]
         checks=(dataset.checks if dataset else {}) | registry["checks"],
         loaded_at_column=registry["loaded_at_column"],
         ignored=ignored,
+        changes=changes,
     )
     _check_fed(definition, columns)
     return replace(definition, scope=_scope(definition, registry, fed))
@@ -114,18 +130,7 @@ def dataset_inputs(
 ) -> tuple[Input, ...]:
     """What the dataset reads, from the source's columns. InvalidRegistration for a field that none of them feeds."""
     _check_source_columns(table, column_map, source)
-    names = {field.name for field in dataset.fields}
-    mapped: dict[str, str] = {}
-    for source_column, name in column_map.items():
-        if name in mapped:
-            raise InvalidRegistration(
-                f"{table}: column_map sends both {mapped[name]} and {source_column} to {name}; leave one out (null)"
-            )
-        if name in names:
-            mapped[name] = source_column
-    for column in source.columns:
-        if column.name in names and column.name not in column_map:
-            mapped.setdefault(column.name, column.name)
+    mapped = mapped_fields(dataset, column_map, source)
     types = {column.name: column.type for column in source.columns}
     expressions = {
         field.name: _cast(mapped[field.name], types[mapped[field.name]], field.type)

@@ -15,6 +15,7 @@ from shared.refresh.staging import drop_staging
 from shared.sql import statement
 
 RETRY = Backoff(base=5.0, cap=900.0)
+DEFINITION_CHANGED = "definition_changed"
 
 
 def end(
@@ -26,7 +27,10 @@ def end(
     error: str,
     details: dict[str, Any] | None = None,
 ) -> None:
-    """End the task without publishing; nothing published is touched. Does nothing when it has ended already."""
+    """End the task without publishing; nothing published is touched. Does nothing when it has ended already.
+
+    A definition that changed on the way is no fault of anybody's: a new run is asked for, once.
+    """
     with fenced(runtime, claim) as session:
         for part in claim.parts:
             ended = session.run(
@@ -39,6 +43,8 @@ def end(
             )
             if ended:
                 drop_staging(session, part.task)
+            if ended and reason == DEFINITION_CHANGED:
+                session.run(statement("request_again"), **task_parameters(part.task))
     runtime.steps.reached("task_ended")
 
 

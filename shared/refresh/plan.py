@@ -194,10 +194,7 @@ def _commit(
         skipped=sum(scope.action is ScopeAction.UNCHANGED for scope in scopes),
         bytes_billed=result.bytes_billed,
         job_id=result.job_id,
-        details=json.dumps(
-            ({"ignored_columns": definition.ignored} if definition.ignored else {})
-            | ({"fill": FILL_PLANNED} if filling else {})
-        ),
+        details=json.dumps(definition.notes | ({"fill": FILL_PLANNED} if filling else {})),
     )
     for lane in range(1, min(definition.parallelism, len(slices)) if staged else 0):
         owe_table_message(session, task, state["handler"], lane=lane)

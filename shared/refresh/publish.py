@@ -16,6 +16,7 @@ from shared.domain.ids import TableName
 from shared.domain.states import TaskStatus
 from shared.ports import Row, Session
 from shared.refresh.claim import TaskClaim, UnitClaim
+from shared.refresh.drift import evolve_ahead
 from shared.refresh.fence import fenced
 from shared.refresh.fill import Filling, begin_filling
 from shared.refresh.publish_table import TablePublish
@@ -48,6 +49,8 @@ def publish(runtime: Runtime, claim: UnitClaim, members: Sequence[Member], budge
     members = [_with_filling(runtime, member, budget) for member in members]
     for attempt in range(1, runtime.limits.lock_attempts + 1):
         try:
+            for member in members:
+                evolve_ahead(runtime, claim, member.claim.task, member.definition, member.state)
             return _commit(runtime, claim, members, budget.check)
         except (LockTimeout, RetryNow):
             if attempt == runtime.limits.lock_attempts:

@@ -11,6 +11,7 @@ from shared.domain.states import ScopeAction, TaskStatus
 from shared.planning.settlement import Settlement
 from shared.ports import Row, Session
 from shared.refresh.claim import TaskClaim, task_parameters
+from shared.refresh.drift import evolve
 from shared.refresh.fill import Filling, fill, stage_instead
 from shared.refresh.last_look import drop_superseded, load_more, lost_slices, reopen, settle_task
 from shared.refresh.merge import Merge, Written, target_is_empty, target_name
@@ -56,7 +57,8 @@ class TablePublish:
         return self._can_fill() if self._fills else self._is_staged()
 
     def lock(self) -> None:
-        """Readers pass, other writers wait."""
+        """Readers pass, other writers wait. Where the target has to be changed first, readers wait too, to the end."""
+        evolve(self._session, self._claim.task, self._definition)
         self._session.run(f"LOCK TABLE {target_name(self._definition)} IN SHARE ROW EXCLUSIVE MODE")
         self._session.run("SET LOCAL work_mem = '64MB'")
 

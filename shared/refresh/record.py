@@ -11,6 +11,7 @@ from shared.planning.outcome import Tally, outcome
 from shared.planning.settlement import Settlement
 from shared.ports import Row, Session
 from shared.refresh.claim import task_parameters
+from shared.refresh.drift import remember
 from shared.refresh.merge import Written
 from shared.refresh.staging import drop_staging
 from shared.refresh.undo import record_publish
@@ -55,6 +56,7 @@ def record(
             wrote=written.rows > 0,
             last_data_period=_last_period(definition, settlement),
         )
+        remember(session, task, definition)
     drop_staging(session, task)
     session.run(
         statement("finish_task"),

@@ -28,8 +28,9 @@ from shared.domain.states import Mode, Phase, TaskStatus
 from shared.ports import Row
 from shared.refresh.claim import Claim, SliceClaim, TaskClaim, UnitClaim, claim_slice, claim_task, task_parameters
 from shared.refresh.define import Datasets, define
+from shared.refresh.drift import evolved_by_publishes_only
 from shared.refresh.dry_run import dry_run
-from shared.refresh.ending import end, go_on, retry_later
+from shared.refresh.ending import DEFINITION_CHANGED, end, go_on, retry_later
 from shared.refresh.frozen import frozen_definition
 from shared.refresh.lease import KeptLease
 from shared.refresh.load import load_slice
@@ -98,11 +99,13 @@ class TableRefresh:
 
     def _plan(self, claim: TaskClaim, task: Row) -> None:
         with tracing.span("plan"), KeptLease(self._runtime, claim):
-            plan(self._runtime, claim, self._defined(None), task, self._budget)
+            definition = self._defined(task, None)
+            evolved_by_publishes_only(definition, Mode(task["mode"]))
+            plan(self._runtime, claim, definition, task, self._budget)
 
     def _load(self, claim: SliceClaim, task: Row) -> None:
         with tracing.span("load slice", attributes={"refresh.slice": claim.slice_no}):
-            load_slice(self._runtime, claim, self._defined(task["definition_hash"]), task, self._budget)
+            load_slice(self._runtime, claim, self._defined(task, task["definition_hash"]), task, self._budget)
 
     def _publish(self, claim: UnitClaim) -> None:
         with tracing.span("publish"), KeptLease(self._runtime, claim):
@@ -118,14 +121,14 @@ class TableRefresh:
         state = load_task(self._runtime, claim.task)
         return Member(claim=claim, state=state, definition=frozen_definition(self._runtime.store, claim.task, state))
 
-    def _defined(self, planned_hash: str | None) -> Definition:
+    def _defined(self, task: Row, planned_hash: str | None) -> Definition:
         if self._definition is None:
-            self._definition = define(self._runtime, self._message.table, self._datasets)
+            self._definition = define(self._runtime, self._message.table, self._datasets, as_of=task["snapshot_at"])
         if planned_hash is not None and planned_hash != self._definition.hash:
             raise PermanentError(
                 f"{self._message.table}: source, target or registration changed while the run was under way; "
                 "nothing was published, the next run takes them as they are now",
-                reason="definition_changed",
+                reason=DEFINITION_CHANGED,
             )
         return self._definition
 

@@ -13,6 +13,8 @@ Handler = Literal["asin", "search_queries", "summaries", "generic"]
 Strategy = Literal["merge", "append", "replace"]
 NulPolicy = Literal["strip", "reject", "quarantine"]
 DependencyKind = Literal["hard", "soft"]
+DriftKind = Literal["added", "dropped", "renamed", "widened", "narrowed", "retyped", "nullability"]
+DriftPolicy = Literal["evolve", "ignore", "hold"]
 Name = Annotated[str, Field(pattern=r"^[^\u0000]+$", max_length=300)]
 LEFT_OUT: Any = None
 """Default of fields that may be left out and are never null."""
@@ -56,6 +58,7 @@ class Configuration(Answer):
     nul_policies: dict[str, NulPolicy]
     loaded_at_column: str | None
     rollback_publishes: int = Field(description="How many of the last publishes can be taken back; 0 keeps nothing.")
+    drift_policies: dict[DriftKind, DriftPolicy] = Field(description="Kind of change at the source to what is done.")
     depends_on: dict[str, DependencyKind]
 
 
@@ -89,6 +92,7 @@ class _Fields(Body):
     nul_policies: dict[Name, NulPolicy] = Field(default=LEFT_OUT, max_length=10_000)
     loaded_at_column: Name | None = None
     rollback_publishes: int = Field(default=LEFT_OUT, ge=0, le=1000)
+    drift_policies: dict[DriftKind, DriftPolicy] = Field(default=LEFT_OUT)
     depends_on: dict[TableText, DependencyKind] = Field(default=LEFT_OUT, max_length=1000)
 
     def given(self) -> dict[str, Any]:
