@@ -9,6 +9,15 @@ from functions.api.schemas.status import Alert, Facts, OverallStatus, Statistics
 
 SWEEP_SILENCE = timedelta(minutes=5)
 OWED_PATIENCE = timedelta(minutes=10)
+_LOOK = (
+    "Check the source. The dashboards show the data of before until better data comes, or until you decide: "
+    "POST /api/refresh/tables/{table}/release publishes what was held, …/refuse keeps it from being published."
+)
+_DECIDE = {
+    "over_budget": "Raise max_bytes_billed in the table's configuration, or set a lookback, then trigger it.",
+    "refused": "It was refused before; have it delivered again. If it is right after all, release it.",
+    "rolled_back": "It was rolled back before; have it delivered again. If it is right after all, release it.",
+}
 _RETRY = "Read the error in GET /api/refresh/runs/{run}, mend its cause, then POST /api/refresh/runs/{run}/replay."
 
 
@@ -80,8 +89,8 @@ def _of_table(table: TableStatus) -> Iterator[Alert]:
             table,
             "held",
             "critical" if table.is_stale else "warning",
-            f"Nothing was published, because the new data looks wrong ({table.last_reason}).",
-            "Check the source; until the table is published again, the dashboards show the data of before.",
+            f"Nothing was published, because the new data looks wrong ({table.last_reason}): {table.recent_error}",
+            _DECIDE.get(table.last_reason or "", _LOOK).format(table=table.table, **run),
         )
     elif table.last_status == "skipped" and table.last_reason != "superseded":
         yield _about(

@@ -23,6 +23,7 @@ _ROUTES = (
     "health",
     "runs",
     "dry_runs",
+    "holds",
     "history",
     "metrics",
     "configuration",

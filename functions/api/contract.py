@@ -34,7 +34,7 @@ Operate the daily refresh of Postgres tables from BigQuery: see whether the data
 read history and metrics, change the configuration.
 
 Reads need the role viewer, everything else the role operator. Times are RFC 3339 in UTC. Errors are problem documents
-(RFC 9457). Shadow tables, backfills, release, promote and rollback are not available yet.
+(RFC 9457). Shadow tables, backfills, promote and rollback are not available yet.
 """
 
 
@@ -49,7 +49,7 @@ class _StrictFlask(FlaskPlugin):
         if headers is not None:
             given["headers"] = headers.model_validate(_headers(headers))
         if json is not None:
-            given["json"] = json.model_validate_json(_whole_numbers(_body()))
+            given["json"] = json() if _may_be_absent(json) else json.model_validate_json(_whole_numbers(_body()))
         return render(func(**given))
 
 
@@ -199,6 +199,12 @@ def _number(text: str) -> float:
 
 def _no_number(text: str) -> float:
     raise ValueError(f"{text} is not of JSON")
+
+
+def _may_be_absent(model: type[BaseModel]) -> bool:
+    """Whether there is no body, and the model needs nothing of one."""
+    empty = not request.content_length and "Transfer-Encoding" not in request.headers
+    return empty and not any(field.is_required() for field in model.model_fields.values())
 
 
 def _body() -> bytes:

@@ -225,10 +225,12 @@ CREATE TABLE refresh.refresh_partition_state (
     published_at timestamp with time zone NOT NULL DEFAULT now(),
     refused jsonb NOT NULL DEFAULT '{}'::jsonb,
     refused_at timestamp with time zone,
+    refused_why jsonb NOT NULL DEFAULT '{}'::jsonb,
     CONSTRAINT refresh_partition_state_table_schema_table_name_scope_key UNIQUE NULLS NOT DISTINCT (table_schema, table_name, scope),
     CONSTRAINT refresh_partition_state_run_id_fkey FOREIGN KEY (run_id) REFERENCES refresh.refresh_run(run_id),
     CONSTRAINT refresh_partition_state_table_schema_table_name_fkey FOREIGN KEY (table_schema, table_name) REFERENCES refresh.refresh_table_registry(table_schema, table_name) ON DELETE CASCADE,
-    CONSTRAINT refresh_partition_state_refused_check CHECK ((jsonb_typeof(refused) = 'object'::text))
+    CONSTRAINT refresh_partition_state_refused_check CHECK ((jsonb_typeof(refused) = 'object'::text)),
+    CONSTRAINT refresh_partition_state_refused_why_check CHECK ((jsonb_typeof(refused_why) = 'object'::text))
 );
 
 CREATE TABLE refresh.refresh_publish (
@@ -284,6 +286,19 @@ CREATE TABLE refresh.refresh_quarantine (
     source_row json NOT NULL,
     quarantined_at timestamp with time zone NOT NULL DEFAULT now(),
     CONSTRAINT refresh_quarantine_pkey PRIMARY KEY (quarantine_id)
+);
+
+CREATE TABLE refresh.refresh_refusal (
+    run_id uuid NOT NULL,
+    table_schema text NOT NULL,
+    table_name text NOT NULL,
+    refused_by text NOT NULL,
+    reason text NOT NULL,
+    scopes integer NOT NULL,
+    refused_at timestamp with time zone NOT NULL DEFAULT now(),
+    CONSTRAINT refresh_refusal_pkey PRIMARY KEY (run_id, table_schema, table_name),
+    CONSTRAINT refresh_refusal_run_id_table_schema_table_name_fkey FOREIGN KEY (run_id, table_schema, table_name) REFERENCES refresh.refresh_task(run_id, table_schema, table_name),
+    CONSTRAINT refresh_refusal_reason_check CHECK ((reason <> ''::text))
 );
 
 CREATE TABLE refresh.refresh_run (
@@ -453,6 +468,7 @@ CREATE TABLE refresh.refresh_task_scope (
     rows_read bigint NOT NULL DEFAULT 0,
     slice_no integer,
     figures jsonb NOT NULL DEFAULT '{}'::jsonb,
+    published_rows bigint NOT NULL DEFAULT 0,
     CONSTRAINT refresh_task_scope_run_id_table_schema_table_name_scope_key UNIQUE NULLS NOT DISTINCT (run_id, table_schema, table_name, scope),
     CONSTRAINT refresh_task_scope_run_id_table_schema_table_name_fkey FOREIGN KEY (run_id, table_schema, table_name) REFERENCES refresh.refresh_task(run_id, table_schema, table_name) ON DELETE CASCADE,
     CONSTRAINT refresh_task_scope_action_check CHECK ((action = ANY (ARRAY['changed'::text, 'unchanged'::text, 'vanished'::text, 'held'::text, 'superseded'::text])))
@@ -1308,6 +1324,7 @@ CREATE INDEX refresh_quarantine_quarantined ON refresh.refresh_quarantine USING 
 CREATE INDEX refresh_quarantine_task ON refresh.refresh_quarantine USING btree (run_id, table_schema, table_name, slice_no);
 CREATE INDEX refresh_run_created ON refresh.refresh_run USING btree (created_at DESC);
 CREATE INDEX refresh_run_open ON refresh.refresh_run USING btree (created_at) WHERE (status = 'running'::text);
+CREATE INDEX refresh_run_release ON refresh.refresh_run USING btree (((request ->> 'release_of'::text))) WHERE (request ? 'release_of'::text);
 CREATE INDEX refresh_run_replay ON refresh.refresh_run USING btree (replay_of) WHERE (replay_of IS NOT NULL);
 CREATE INDEX refresh_task_ended ON refresh.refresh_task USING btree (finished_at DESC, run_id, table_schema, table_name) WHERE (finished_at IS NOT NULL);
 CREATE INDEX refresh_task_ended_as ON refresh.refresh_task USING btree (status, finished_at DESC, run_id, table_schema, table_name) WHERE (finished_at IS NOT NULL);
@@ -1811,9 +1828,14 @@ BEGIN
                 PERFORM refresh.refuse_registration(NEW, 'checks', format('has %s = %s', rule.key, rule.value),
                     format('Set %s to a number of days, 0 or more.', rule.key));
             END IF;
+        ELSIF rule.key = 'max_deleted_share' THEN
+            IF jsonb_typeof(rule.value) <> 'number' OR rule.value::numeric NOT BETWEEN 0 AND 1 THEN
+                PERFORM refresh.refuse_registration(NEW, 'checks', format('has %s = %s', rule.key, rule.value),
+                    'Set max_deleted_share to a fraction from 0 to 1.');
+            END IF;
         ELSIF rule.key NOT IN ('table_min_ratio', 'scope_min_ratio', 'scope_history') THEN
             PERFORM refresh.refuse_registration(NEW, 'checks', format('has %s = %s', rule.key, rule.value),
-                'Numbers are table_min_ratio, scope_min_ratio, scope_history, expected_days and stale_days; '
+                'Numbers are table_min_ratio, scope_min_ratio, scope_history, max_deleted_share, expected_days and stale_days; '
                 'any other check is an object with "max" and "outcome".');
         END IF;
     END LOOP;
@@ -2571,6 +2593,117 @@ BEGIN
     RETURN NEW;
 END $$;
 
+CREATE FUNCTION refresh.held_scopes(the_task refresh.refresh_task)
+    RETURNS SETOF refresh.refresh_task_scope
+    LANGUAGE sql STABLE
+    SET search_path=pg_catalog, pg_temp
+    AS $$
+SELECT s.* FROM refresh.refresh_task_scope s
+WHERE s.run_id = the_task.run_id AND s.table_schema = the_task.table_schema AND s.table_name = the_task.table_name
+    AND (s.action = 'held' AND the_task.status IN ('held', 'warning')
+        OR s.action IN ('changed', 'vanished') AND the_task.status = 'held')
+$$;
+
+CREATE FUNCTION refresh.hold_to_decide("table" text, run_id uuid)
+    RETURNS refresh.refresh_task
+    LANGUAGE plpgsql
+    SET search_path=pg_catalog, pg_temp
+    AS $$
+#variable_conflict use_column
+DECLARE
+    entry refresh.refresh_table_registry;
+    task refresh.refresh_task;
+    snapshot timestamptz;
+    other uuid;
+    refusal refresh.refresh_refusal;
+BEGIN
+    PERFORM pg_advisory_xact_lock(hashtextextended('refresh.request_run', 0));
+    SELECT r.* INTO entry FROM refresh.refresh_table_registry r
+    WHERE r.table_schema || '.' || r.table_name = hold_to_decide."table" FOR NO KEY UPDATE;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'not registered: %', "table" USING ERRCODE = 'undefined_table', HINT = 'Name the table as schema.table.';
+    END IF;
+    IF entry.mode <> 'live' THEN
+        PERFORM refresh.refuse_decision('RF004', format('%s has mode %s', "table", entry.mode), 'Set mode to live first.');
+    END IF;
+    SELECT n.run_id INTO other FROM refresh.refresh_run n
+    WHERE n.status = 'running' AND CASE
+        WHEN n.planned_at IS NULL THEN n.request -> 'tables' IS NULL OR n.request -> 'tables' ? "table"
+        ELSE EXISTS (
+            SELECT FROM refresh.refresh_task t
+            WHERE t.run_id = n.run_id AND t.table_schema = entry.table_schema AND t.table_name = entry.table_name
+                AND t.status IN ('queued', 'running'))
+        END
+    LIMIT 1;
+    IF FOUND THEN
+        PERFORM refresh.refuse_decision('RF003', format('%s is being refreshed by run %s', "table", other),
+            'Wait for it to end, then look whether the table is still held.');
+    END IF;
+    -- Without a run, the latest that published, found nothing new, or was held; a try that failed does not hide a hold.
+    SELECT t.* INTO task FROM refresh.refresh_task t
+    WHERE t.table_schema = entry.table_schema AND t.table_name = entry.table_name
+        AND (t.run_id = hold_to_decide.run_id OR hold_to_decide.run_id IS NULL
+            AND t.status IN ('success', 'no_new_data', 'warning', 'held') AND t.mode = 'live')
+    ORDER BY t.finished_at DESC LIMIT 1;
+    IF task.run_id IS NULL OR task.status NOT IN ('held', 'warning')
+        OR task.status = 'warning' AND NOT EXISTS (SELECT FROM refresh.held_scopes(task)) THEN
+        PERFORM refresh.refuse_decision('RF001', CASE
+            WHEN hold_to_decide.run_id IS NULL THEN
+                format('%s is not held: %s', "table", coalesce('its latest run ended as ' || task.status, 'it was never refreshed'))
+            WHEN task.run_id IS NULL THEN format('run %s has no table %s', hold_to_decide.run_id, "table")
+            ELSE format('run %s holds nothing of %s: it ended as %s', task.run_id, "table", task.status) END,
+            'See the runs of the table for the one that was held.');
+    END IF;
+    IF NOT EXISTS (
+        SELECT FROM refresh.refresh_data_quality q
+        WHERE q.run_id = task.run_id AND q.table_schema = task.table_schema AND q.table_name = task.table_name
+            AND q.outcome = 'hold' AND NOT q.passed)
+        OR task.mode <> 'live' THEN
+        PERFORM refresh.refuse_decision('RF005', format('run %s of %s was held for %s, which no decision about its data can lift',
+            task.run_id, "table", task.reason), 'Mend the cause as the error of the run says, then run the table again.');
+    END IF;
+    SELECT f.* INTO refusal FROM refresh.refresh_refusal f
+    WHERE f.run_id = task.run_id AND f.table_schema = task.table_schema AND f.table_name = task.table_name;
+    IF FOUND THEN
+        PERFORM refresh.refuse_decision('RF007', format('%s refused run %s of %s at %s: %s', refusal.refused_by, task.run_id, "table",
+            to_char(refusal.refused_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI "UTC"'), refusal.reason),
+            'Run the table again: what comes as it was refused is held anew, and that run can be released.');
+    END IF;
+    SELECT t.run_id INTO other FROM refresh.refresh_run n JOIN refresh.refresh_task t USING (run_id)
+    WHERE n.request ->> 'release_of' = task.run_id::text AND n.request ->> 'release' = "table"
+        AND t.table_schema = task.table_schema AND t.table_name = task.table_name
+        AND t.status IN ('success', 'no_new_data', 'warning') LIMIT 1;
+    IF FOUND THEN
+        PERFORM refresh.refuse_decision('RF006', format('run %s has released what run %s held of %s', other, task.run_id, "table"),
+            'Nothing more has to be done.');
+    END IF;
+    IF NOT EXISTS (SELECT FROM refresh.held_scopes(task)) THEN
+        PERFORM refresh.refuse_decision('RF008', format('what run %s held of %s is not kept any more', task.run_id, "table"),
+            'Run the table again.');
+    END IF;
+    SELECT n.snapshot_at INTO snapshot FROM refresh.refresh_run n WHERE n.run_id = task.run_id;
+    IF NOT EXISTS (SELECT FROM refresh.held_scopes(task) s WHERE NOT refresh.is_superseded(s, snapshot)) THEN
+        PERFORM refresh.refuse_decision('RF002', format('newer data of %s was published after run %s was held', "table", task.run_id),
+            'Nothing of it is to be decided any more.');
+    END IF;
+    RETURN task;
+END $$;
+
+CREATE FUNCTION refresh.is_superseded(held refresh.refresh_task_scope, held_snapshot timestamp with time zone)
+    RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path=pg_catalog, pg_temp
+    AS $$
+SELECT coalesce(p.snapshot_at > held_snapshot, false) OR (p.fingerprint IS NULL AND EXISTS (
+    SELECT FROM refresh.refresh_task t JOIN refresh.refresh_run n USING (run_id)
+    WHERE t.table_schema = held.table_schema AND t.table_name = held.table_name AND n.snapshot_at > held_snapshot
+        AND t.status IN ('success', 'no_new_data', 'warning')
+        AND (t.scan_from IS NULL OR held.scope COLLATE "C" >= t.scan_from COLLATE "C")))
+FROM (VALUES (1)) AS one
+LEFT JOIN refresh.refresh_partition_state p
+    ON p.table_schema = held.table_schema AND p.table_name = held.table_name AND p.scope IS NOT DISTINCT FROM held.scope
+$$;
+
 CREATE FUNCTION refresh.is_terminal(status text)
     RETURNS boolean
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -2940,12 +3073,59 @@ BEGIN
 END $$;
 REVOKE EXECUTE ON FUNCTION refresh.refresh_views_over FROM PUBLIC;
 
+CREATE FUNCTION refresh.refuse("table" text, reason text, run_id uuid DEFAULT NULL::uuid, requested_by text DEFAULT CURRENT_USER)
+    RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path=pg_catalog, pg_temp SET lock_timeout=5s
+    AS $$
+DECLARE
+    task refresh.refresh_task := refresh.hold_to_decide("table", run_id);
+    n integer;
+BEGIN
+    IF coalesce(btrim(refuse.reason), '') = '' THEN
+        RAISE EXCEPTION 'a refusal needs a reason' USING ERRCODE = 'invalid_parameter_value',
+            HINT = 'Say in a sentence what is wrong with the delivery.';
+    END IF;
+    -- A scope that was never published gets a state that no run takes for a publish: empty, and older than any snapshot.
+    INSERT INTO refresh.refresh_partition_state AS p (table_schema, table_name, scope, fingerprint, definition_hash, snapshot_at,
+        rows, run_id, refused_fingerprint, refused, refused_why, refused_at)
+    SELECT s.table_schema, s.table_name, s.scope, s.published_fingerprint, '', to_timestamp(0), s.published_rows, s.run_id,
+        coalesce(s.fingerprint, ''), jsonb_build_object(coalesce(s.fingerprint, ''), task.definition_hash),
+        jsonb_build_object(coalesce(s.fingerprint, ''), 'refused'), clock_timestamp()
+    FROM refresh.held_scopes(task) s
+    ON CONFLICT (table_schema, table_name, scope) DO UPDATE
+    SET refused_fingerprint = excluded.refused_fingerprint, refused = p.refused || excluded.refused,
+        refused_why = p.refused_why || excluded.refused_why, refused_at = excluded.refused_at;
+    GET DIAGNOSTICS n = ROW_COUNT;
+    INSERT INTO refresh.refresh_refusal (run_id, table_schema, table_name, refused_by, reason, scopes)
+    VALUES (task.run_id, task.table_schema, task.table_name, refuse.requested_by, refuse.reason, n);
+    INSERT INTO refresh.refresh_audit_log (run_id, table_schema, table_name, event, details)
+    VALUES (task.run_id, task.table_schema, task.table_name, 'hold_refused',
+        refresh.actor() || jsonb_build_object('by', refuse.requested_by, 'why', refuse.reason, 'scopes', n));
+    IF task.staging_table IS NOT NULL THEN
+        EXECUTE format('DROP TABLE IF EXISTS refresh_staging.%I', task.staging_table);
+    END IF;
+    DELETE FROM refresh.refresh_task_definition d
+    WHERE (d.run_id, d.table_schema, d.table_name) = (task.run_id, task.table_schema, task.table_name);
+    RETURN n;
+END $$;
+REVOKE EXECUTE ON FUNCTION refresh.refuse FROM PUBLIC;
+
 CREATE FUNCTION refresh.refuse_change()
     RETURNS trigger
     LANGUAGE plpgsql
     AS $$
 BEGIN
     RAISE EXCEPTION '% is insert-only', TG_TABLE_NAME USING ERRCODE = 'insufficient_privilege';
+END $$;
+
+CREATE FUNCTION refresh.refuse_decision(code text, problem text, remedy text)
+    RETURNS void
+    LANGUAGE plpgsql
+    SET search_path=pg_catalog, pg_temp
+    AS $$
+BEGIN
+    RAISE EXCEPTION '%', problem USING ERRCODE = code, HINT = remedy;
 END $$;
 
 CREATE FUNCTION refresh.refuse_old_snapshots(relation regclass)
@@ -3056,6 +3236,30 @@ SELECT * FROM refresh.register_options(table_schema, table_name, jsonb_build_obj
     'checks', checks, 'nul_policies', nul_policies, 'loaded_at_column', loaded_at_column, 'depends_on', depends_on,
     'rollback_publishes', rollback_publishes, 'drift_policies', drift_policies))
 $$;
+
+CREATE FUNCTION refresh.release("table" text, run_id uuid DEFAULT NULL::uuid, requested_by text DEFAULT CURRENT_USER, idempotency_key text DEFAULT NULL::text, request_hash text DEFAULT NULL::text)
+    RETURNS uuid
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path=pg_catalog, pg_temp
+    AS $$
+DECLARE
+    task refresh.refresh_task := refresh.hold_to_decide("table", run_id);
+    the_run uuid := gen_random_uuid();
+    snapshot timestamptz;
+BEGIN
+    SELECT n.snapshot_at INTO snapshot FROM refresh.refresh_run n WHERE n.run_id = task.run_id;
+    INSERT INTO refresh.refresh_run (run_id, trigger, requested_by, request, idempotency_key, request_hash)
+    VALUES (the_run, 'manual', release.requested_by, jsonb_build_object(
+            'tables', ARRAY(SELECT refresh.tables_behind(task)), 'release', "table", 'release_of', task.run_id, 'snapshot_at', snapshot),
+        coalesce(release.idempotency_key, 'manual:' || the_run), release.request_hash);
+    INSERT INTO refresh.refresh_outbox (topic, payload)
+    VALUES ('refresh-schedule', jsonb_build_object('version', 1, 'kind', 'manual', 'run_id', the_run));
+    INSERT INTO refresh.refresh_audit_log (run_id, table_schema, table_name, event, details)
+    VALUES (task.run_id, task.table_schema, task.table_name, 'hold_released',
+        refresh.actor() || jsonb_build_object('by', release.requested_by, 'released_by_run', the_run));
+    RETURN the_run;
+END $$;
+REVOKE EXECUTE ON FUNCTION refresh.release FROM PUBLIC;
 
 CREATE FUNCTION refresh.request_run(tables text[] DEFAULT NULL::text[], force boolean DEFAULT false, requested_by text DEFAULT CURRENT_USER, idempotency_key text DEFAULT NULL::text, mode text DEFAULT NULL::text)
     RETURNS uuid
@@ -3253,6 +3457,28 @@ CREATE FUNCTION refresh.shown_webhook(entry refresh.webhook_endpoint)
     AS $$
 SELECT jsonb_build_object('url', entry.url, 'kind', entry.kind, 'description', entry.description,
     'events', entry.events, 'tables', entry.tables)
+$$;
+
+CREATE FUNCTION refresh.tables_behind(task refresh.refresh_task)
+    RETURNS SETOF text
+    LANGUAGE sql STABLE
+    SET search_path=pg_catalog, pg_temp
+    AS $$
+WITH RECURSIVE behind (table_schema, table_name) AS (
+    SELECT task.table_schema, task.table_name
+    UNION
+    SELECT r.table_schema, r.table_name
+    FROM behind b
+    JOIN refresh.refresh_dependency d ON (d.depends_on_schema, d.depends_on_name) = (b.table_schema, b.table_name)
+    JOIN refresh.refresh_table_registry r ON (r.table_schema, r.table_name) = (d.table_schema, d.table_name)
+    LEFT JOIN refresh.refresh_task t
+        ON (t.table_schema, t.table_name) = (r.table_schema, r.table_name) AND t.run_id = task.run_id
+    WHERE r.mode = 'live' AND (r.handler = 'summaries'
+        OR d.kind = 'hard' AND t.status = 'skipped' AND NOT EXISTS (
+            SELECT FROM refresh.refresh_run n
+            WHERE n.run_id = task.run_id AND r.scanned_snapshot_at > n.snapshot_at))
+)
+SELECT table_schema || '.' || table_name FROM behind ORDER BY 1
 $$;
 
 CREATE FUNCTION refresh.tell_rollback(publish refresh.refresh_publish)
@@ -4644,6 +4870,8 @@ COMMENT ON FUNCTION refresh.evolve_table(pg_catalog.text,pg_catalog.text,pg_cata
 COMMENT ON FUNCTION refresh.expire_publish(bigint) IS 'Throws away what a publish has overwritten.';
 COMMENT ON FUNCTION refresh.expire_publishes(pg_catalog.text,pg_catalog.text,integer) IS 'Throws away what all but the last `kept` publishes of a table have overwritten; returns how many. Under the lock of its registry row.';
 COMMENT ON FUNCTION refresh.grant_access(pg_catalog.text) IS 'Lets the loader fill, and the API and dashboards read, the tables of a schema, those made later by the caller included.';
+COMMENT ON FUNCTION refresh.held_scopes(refresh.refresh_task) IS 'What a run has kept from being published of a table: all that changed, or the scopes that a check has held.';
+COMMENT ON FUNCTION refresh.hold_to_decide(pg_catalog.text,pg_catalog.uuid) IS 'The held task (of the run, or the latest), locked; an error with SQLSTATE RF… says why there is nothing to decide.';
 COMMENT ON FUNCTION refresh.is_wanted(pg_catalog.text[],pg_catalog.text[],pg_catalog.text,pg_catalog.text) IS 'Whether an endpoint with these filters gets the event.';
 COMMENT ON FUNCTION refresh.key_match(pg_catalog.regclass,pg_catalog.text[]) IS 'Condition that t and u have the same key.';
 COMMENT ON TABLE refresh.managed_schema IS 'Schemas whose tables register themselves by a comment that has, at its end, refresh: {…}: options of refresh.register_table as JSON.';
@@ -4669,22 +4897,24 @@ COMMENT ON TABLE refresh.refresh_input_version IS 'A table without a source that
 COMMENT ON TABLE refresh.refresh_named_sql IS 'A SELECT in GoogleSQL that tables take as their source, as sql:name.';
 COMMENT ON COLUMN refresh.refresh_named_sql.sql IS 'Reads every table FOR SYSTEM_TIME AS OF @snapshot_at.';
 COMMENT ON TABLE refresh.refresh_outbox IS 'A message that is owed, written in the transaction that makes it true.';
-COMMENT ON TABLE refresh.refresh_partition_state IS 'A scope value of a target table as last published; fingerprint NULL: the scope had vanished.';
+COMMENT ON TABLE refresh.refresh_partition_state IS 'A scope value of a target table as last published; fingerprint NULL: the scope had vanished, or was never published.';
 COMMENT ON COLUMN refresh.refresh_partition_state.fingerprint IS 'Of the source as published. NULL: the scope has no rows; empty: it has rows that no run of ours can vouch for.';
-COMMENT ON COLUMN refresh.refresh_partition_state.refused IS 'Everything taken back since the last publish: JSON object, fingerprint to definition hash.';
-COMMENT ON COLUMN refresh.refresh_partition_state.refused_fingerprint IS 'What was taken back last, and is not published again by itself; empty: that the scope had vanished.';
+COMMENT ON COLUMN refresh.refresh_partition_state.refused IS 'Everything taken back or refused since the last publish: JSON object, fingerprint to definition hash.';
+COMMENT ON COLUMN refresh.refresh_partition_state.refused_fingerprint IS 'What was taken back or refused last, and is not published again by itself; empty: that the scope had vanished.';
+COMMENT ON COLUMN refresh.refresh_partition_state.refused_why IS 'JSON object, fingerprint to "refused" for what was refused while it was held; the others were taken back.';
 COMMENT ON TABLE refresh.refresh_publish IS 'A publish that wrote rows: what it wrote, and where what it overwrote is kept.';
 COMMENT ON COLUMN refresh.refresh_publish.expired_at IS 'When what it overwrote was thrown away; it cannot be taken back any more.';
 COMMENT ON COLUMN refresh.refresh_publish.key_columns IS 'By which the kept rows are found in the table; none: by their whole image.';
 COMMENT ON COLUMN refresh.refresh_publish.was_empty IS 'The table had no row before, so nothing had to be kept.';
 COMMENT ON TABLE refresh.refresh_publish_scope IS 'A scope value that a publish wrote: its fingerprint, and refresh_partition_state as it was before.';
 COMMENT ON TABLE refresh.refresh_quarantine IS 'A source row that the target cannot hold, with the reason.';
+COMMENT ON TABLE refresh.refresh_refusal IS 'A held delivery that somebody has refused, and why.';
 COMMENT ON COLUMN refresh.refresh_run.request IS 'What was asked: tables (schema.name), force, mode.';
 COMMENT ON COLUMN refresh.refresh_run.snapshot_at IS 'The moment, by the clock of BigQuery, at which every query of the run reads.';
 COMMENT ON COLUMN refresh.refresh_run.traceparent IS 'W3C Trace Context of the span in which the run was made; NULL: none was open.';
 COMMENT ON TABLE refresh.refresh_source_schema IS 'A source''s columns as of the last publish of its table: what differs from them is drift.';
 COMMENT ON TABLE refresh.refresh_table_registry IS 'A table or materialized view that is refreshed, and how.';
-COMMENT ON COLUMN refresh.refresh_table_registry.checks IS 'Thresholds of the gates: table_min_ratio, scope_min_ratio, scope_history; the data''s own checks by name, {"max": fraction of rows, "outcome": "warn", "hold" or "off"}; expected_days and stale_days after a period''s end.';
+COMMENT ON COLUMN refresh.refresh_table_registry.checks IS 'Thresholds of the gates: table_min_ratio, max_deleted_share, scope_min_ratio, scope_history; the data''s own checks by name, {"max": fraction of rows, "outcome": "warn", "hold" or "off"}; expected_days and stale_days after a period''s end.';
 COMMENT ON COLUMN refresh.refresh_table_registry.column_map IS 'JSON object, source column to target column; null leaves a column out.';
 COMMENT ON COLUMN refresh.refresh_table_registry.config_version IS 'Raised by every change of the configuration.';
 COMMENT ON COLUMN refresh.refresh_table_registry.data_version IS 'Raised by every publish that wrote rows; summaries compare it.';
@@ -4704,8 +4934,11 @@ COMMENT ON COLUMN refresh.refresh_task.mode IS 'How far the task goes: plan find
 COMMENT ON COLUMN refresh.refresh_task.owed_at IS 'When a message for the task was last put into the outbox.';
 COMMENT ON TABLE refresh.refresh_task_definition IS 'How the staged rows of a task become those of its table, as it was planned.';
 COMMENT ON TABLE refresh.refresh_task_scope IS 'What the plan found for one scope value, and does about it.';
+COMMENT ON COLUMN refresh.refresh_task_scope.published_rows IS 'Rows that were published of the scope when the plan was made.';
 COMMENT ON FUNCTION refresh.refresh_view(pg_catalog.text,pg_catalog.text) IS 'Refreshes a registered materialized view while it is read, with the rights of its owner; returns its rows.';
+COMMENT ON FUNCTION refresh.refuse(pg_catalog.text,pg_catalog.text,pg_catalog.uuid,pg_catalog.text) IS 'Refuses what a run (by default the latest) has held of a table (schema.table): the same content is held again without being asked about. Returns how many scopes.';
 COMMENT ON FUNCTION refresh.register_table(pg_catalog.text,pg_catalog.text,pg_catalog.text,pg_catalog.text,pg_catalog.jsonb,pg_catalog.text[],pg_catalog.text,pg_catalog.text,pg_catalog.text,pg_catalog.text,integer,integer,integer,integer,integer,bigint,pg_catalog.jsonb,pg_catalog.jsonb,pg_catalog.text,pg_catalog.jsonb,integer,pg_catalog.jsonb) IS 'Registers a table, or sets its whole configuration anew. depends_on: {"schema.name": "hard" or "soft"}; NULL leaves the dependencies as they are.';
+COMMENT ON FUNCTION refresh.release(pg_catalog.text,pg_catalog.uuid,pg_catalog.text,pg_catalog.text,pg_catalog.text) IS 'Asks for a run that publishes what a run (by default the latest) has held of a table (schema.table), as it was shown. Returns the new run''s id.';
 COMMENT ON FUNCTION refresh.request_run(pg_catalog.text[],boolean,pg_catalog.text,pg_catalog.text,pg_catalog.text) IS 'Asks for a manual run of the named tables (schema.table), or of all that are enabled. mode: live, shadow, dry_run or plan instead of what each is registered with; never further. Returns the run id.';
 COMMENT ON FUNCTION refresh.roll_back(pg_catalog.uuid,pg_catalog.text[],pg_catalog.text,pg_catalog.text) IS 'Takes a run''s publishes back, of the named tables (schema.table) or of all, in one transaction, and refreshes the materialized views over them. Returns what was taken back; refuses with the runs that have to be taken back before.';
 COMMENT ON FUNCTION refresh.roll_up_days(timestamp with time zone) IS 'Fills refresh_day for whole days from `since` on (NULL: from the first task), and returns the span that it covers.';

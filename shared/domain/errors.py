@@ -24,7 +24,11 @@ RefreshError
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
+
+from shared.domain.check_outcome import CheckOutcome
+from shared.domain.ids import TableName
 
 
 class RefreshError(Exception):
@@ -122,12 +126,20 @@ class ResultLost(RefreshError):
 
 
 class Held(RefreshError):
-    """The data must not be published. `reason` is a stable word, `details` has the figures."""
+    """The data must not be published. `reason` is a stable word, `details` has the figures.
 
-    def __init__(self, message: str, *, reason: str, details: dict[str, Any]) -> None:
+    `outcomes` are the checks that were made. Only what a failed check holds can be released. `table` is the one that is
+    not fit, where several are published together.
+    """
+
+    def __init__(
+        self, message: str, *, reason: str, details: dict[str, Any], outcomes: Sequence[CheckOutcome] = ()
+    ) -> None:
         super().__init__(message)
         self.reason = reason
         self.details = details
+        self.outcomes = tuple(outcomes)
+        self.table: TableName | None = None
 
 
 class OutOfTime(RefreshError):

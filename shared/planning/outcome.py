@@ -21,19 +21,20 @@ class Tally:
     """Append only: source rows that differ from, and published rows that vanished from, what is published."""
     scopes_refused: int = 0
     """Of those held: what was taken back."""
+    hold_reason: str = "scopes_held"
+    """Of the held scopes."""
     checks_warned: int = 0
     """Checks of the data that failed without holding anything."""
 
 
 def outcome(tally: Tally) -> tuple[TaskStatus, str | None]:
     """The task's status and, where it is not plain success, the reason."""
-    held_because = "rolled_back" if tally.scopes_held == tally.scopes_refused else "scopes_held"
     if tally.scopes_written == 0 and tally.scopes_held > 0:
-        return TaskStatus.HELD, held_because
+        return TaskStatus.HELD, tally.hold_reason
     if tally.scopes_written == 0 and tally.scopes_superseded > 0:
         return TaskStatus.SKIPPED, "superseded"
     if tally.scopes_held > 0:
-        return TaskStatus.WARNING, held_because
+        return TaskStatus.WARNING, tally.hold_reason
     if tally.rows_quarantined > 0 or tally.rows_quarantined_before > 0:
         return TaskStatus.WARNING, "rows_quarantined"
     if tally.rows_refused > 0:

@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
+from shared.domain.check_outcome import CheckOutcome
 from shared.domain.dataset import Dataset
 from shared.domain.errors import InvalidRegistration
 from shared.domain.states import ScopeAction
-from shared.planning.gates import CheckOutcome
 from shared.planning.scopes import PlannedScope, Report
 
 COMPLETENESS = "completeness"
-_NUMBERS = ("table_min_ratio", "scope_min_ratio", "scope_history", "expected_days", "stale_days")
+_NUMBERS = ("table_min_ratio", "scope_min_ratio", "scope_history", "max_deleted_share", "expected_days", "stale_days")
 _NAMED_REPORTS = 5
 
 type ReportRows = Mapping[tuple[str | None, tuple[str, ...]], int]

@@ -47,7 +47,9 @@ class PublishedScope:
     rows: int
     rows_quarantined: int = 0
     refused: Mapping[str, str] = field(default_factory=dict)
-    """Fingerprints that were taken back since it was published, with the definition's hash."""
+    """Fingerprints that must not be published again, with the definition's hash; empty for the scope's absence."""
+    refused_why: Mapping[str, str] = field(default_factory=dict)
+    """For those of them that were refused while they were held, and not taken back after a publish: `refused`."""
     refused_at: datetime | None = None
 
     def newer_than(self, snapshot_at: datetime) -> bool:

@@ -7,12 +7,12 @@ write.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from shared.domain.states import ScopeAction
-from shared.planning.refusals import hold_refused, refuses
+from shared.planning.refusals import hold_refused, why_refused
 from shared.planning.scopes import PlannedScope, PublishedScope, scanned
 
 
@@ -31,8 +31,8 @@ class Settlement:
     scopes: tuple[PlannedScope, ...]
     to_load: tuple[PlannedScope, ...]
     """Scopes that the plan left unchanged, but that an older run has changed since: they must be read after all."""
-    refused: tuple[str | None, ...] = ()
-    """Values of the held scopes whose content was taken back."""
+    refused: Mapping[str | None, str] = field(default_factory=dict)
+    """Values of the held scopes whose content was refused or taken back, and which of the two."""
 
     def having(self, *actions: ScopeAction) -> list[str | None]:
         """Values of the scopes with one of the actions."""
@@ -50,12 +50,13 @@ def settle(
     deletes: bool = True,
     holds_empty: bool = False,
     forced_at: datetime | None = None,
+    lifted: Collection[str | None] = (),
 ) -> Settlement:
     """Settle every planned scope against the published ones.
 
     `newer`: published scans with a newer snapshot. `deletes` is False for a table that only grows. `holds_empty`: the
     table has a scope gate, so a scope without rows is held and not deleted. `forced_at`: when the run was asked for, if
-    it is to publish whatever the source has.
+    it is to publish whatever the source has. `lifted`: scopes that somebody has released although they were refused.
     """
     state = {scope.value: scope for scope in published}
     settled = [_settled(scope, state.get(scope.value), snapshot_at, definition_hash, newer) for scope in planned]
@@ -63,7 +64,13 @@ def settle(
     if deletes:
         gone = ScopeAction.HELD if holds_empty else ScopeAction.VANISHED
         settled += [
-            PlannedScope(value=scope.value, action=gone, rows=0)
+            PlannedScope(
+                value=scope.value,
+                action=gone,
+                rows=0,
+                published_fingerprint=scope.fingerprint,
+                published_rows=scope.rows,
+            )
             for scope in state.values()
             if scope.value not in known
             and scope.fingerprint is not None
@@ -71,18 +78,19 @@ def settle(
             and scope.snapshot_at <= snapshot_at
             and scanned(scope.value, own_scan_from)
         ]
-    settled = hold_refused(settled, state.values(), definition_hash=definition_hash, forced_at=forced_at)
+    settled = hold_refused(settled, state.values(), definition_hash=definition_hash, forced_at=forced_at, lifted=lifted)
     before = {scope.value: scope.action for scope in planned}
     to_load = tuple(
         scope
         for scope in settled
         if scope.action is ScopeAction.CHANGED and before.get(scope.value) is ScopeAction.UNCHANGED
     )
-    refused = tuple(
-        scope.value
+    refused = {
+        scope.value: why
         for scope in settled
-        if scope.action is ScopeAction.HELD and refuses(state, scope, definition_hash=definition_hash)
-    )
+        if scope.action is ScopeAction.HELD
+        and (why := why_refused(state, scope, definition_hash=definition_hash, forced_at=forced_at))
+    }
     return Settlement(scopes=tuple(settled), to_load=to_load, refused=refused)
 
 

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Sequence
 from typing import Any
 
+from shared.domain.check_outcome import CheckOutcome
+from shared.domain.ids import TableName, TaskId
 from shared.domain.states import TaskStatus
 from shared.planning.backoff import Backoff
+from shared.ports import Session
 from shared.refresh.claim import Claim, SliceClaim, TaskClaim, task_parameters
 from shared.refresh.fence import fenced
 from shared.refresh.messages import owe_table_message
+from shared.refresh.quality import record_outcomes
 from shared.refresh.runtime import Runtime
 from shared.refresh.staging import drop_staging
 from shared.sql import statement
@@ -26,12 +31,20 @@ def end(
     reason: str,
     error: str,
     details: dict[str, Any] | None = None,
+    outcomes: Sequence[CheckOutcome] = (),
+    about: TableName | None = None,
+    note: Callable[[Session], None] | None = None,
 ) -> None:
     """End the task without publishing; nothing published is touched. Does nothing when it has ended already.
 
-    A definition that changed on the way is no fault of anybody's: a new run is asked for, once.
+    A definition that changed on the way is no fault of anybody's: a new run is asked for, once. `outcomes` of checks
+    (`about` a table, of several that end together), and what `note` writes, are kept by the same transaction. What a
+    held task has staged stays, for whoever releases it.
     """
     with fenced(runtime, claim) as session:
+        record_outcomes(session, TaskId(run_id=claim.task.run_id, table=about or claim.task.table), outcomes)
+        if note is not None:
+            note(session)
         for part in claim.parts:
             ended = session.run(
                 statement("end_task"),
@@ -41,7 +54,7 @@ def end(
                 error=error,
                 details=json.dumps(details or {}),
             )
-            if ended:
+            if ended and status is not TaskStatus.HELD:
                 drop_staging(session, part.task)
             if ended and reason == DEFINITION_CHANGED:
                 session.run(statement("request_again"), **task_parameters(part.task))

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from shared.domain.check_outcome import CheckOutcome
 from shared.domain.definition import Definition
 from shared.domain.errors import PermanentError, StoreRefused
 from shared.domain.ids import TaskId
 from shared.domain.quoting import postgres_identifier
 from shared.domain.states import ScopeAction
-from shared.planning.gates import table_gate
+from shared.planning.gates import as_they_stay, empty_scope, table_gate
+from shared.planning.refusals import DECIDED, refusals
 from shared.planning.scopes import PlannedScope, PublishedScope
 from shared.planning.settlement import Scan, Settlement, against_published, settle
 from shared.planning.slices import plan_slices
 from shared.ports import Row, Session
 from shared.refresh.claim import task_parameters
 from shared.refresh.plan_rows import scopes_json, slices_json
+from shared.refresh.quality import gating, record_outcomes
+from shared.refresh.release import read_release
 from shared.refresh.staging import create_staging, staging_name
 from shared.sql import statement
 
@@ -23,18 +29,8 @@ _UNDEFINED_TABLE = "42P01"
 def settle_task(session: Session, task: TaskId, definition: Definition, state: Row) -> Settlement:
     """Settle the plan against what is published, under the lock of the registry row. Held when the gate closes."""
     key = task_parameters(task)
-    planned = [
-        PlannedScope(
-            value=row["scope"],
-            action=ScopeAction(row["action"]),
-            rows=row["rows"],
-            rows_read=row["rows_read"],
-            fingerprint=row["fingerprint"],
-            published_fingerprint=row["published_fingerprint"],
-            figures=row["figures"],
-        )
-        for row in session.run(statement("task_scopes"), **key)
-    ]
+    planned = planned_scopes(session, task)
+    release = read_release(session, task, state)
     published = [PublishedScope(**row) for row in session.run(statement("published_scopes"), **key)]
     snapshot_at = state["snapshot_at"]
     settlement = settle(
@@ -47,11 +43,46 @@ def settle_task(session: Session, task: TaskId, definition: Definition, state: R
         deletes=definition.strategy != "append",
         holds_empty=bool(definition.checks.get("scope_min_ratio")),
         forced_at=state["forced_at"],
+        lifted=[scope for metric, scope in release.shown if metric in DECIDED] if release else [],
     )
-    table_gate(against_published(settlement.scopes, published, snapshot_at=snapshot_at), checks=definition.checks)
+    beside = against_published(settlement.scopes, published, snapshot_at=snapshot_at)
+    with gating(task.table):
+        table_gate(as_they_stay(beside, settlement.refused), checks=definition.checks, release=release)
+    record_outcomes(session, task, _held_since(planned, settlement, published, definition))
     if not settlement.to_load and list(settlement.scopes) != planned:
         session.run(statement("settle_scopes"), **key, scopes=scopes_json(settlement.scopes, []))
     return settlement
+
+
+def planned_scopes(session: Session, task: TaskId) -> list[PlannedScope]:
+    """The plan of a task, scope by scope."""
+    return [
+        PlannedScope(
+            value=row["scope"],
+            action=ScopeAction(row["action"]),
+            rows=row["rows"],
+            rows_read=row["rows_read"],
+            fingerprint=row["fingerprint"],
+            published_fingerprint=row["published_fingerprint"],
+            published_rows=row["published_rows"],
+            figures=row["figures"],
+        )
+        for row in session.run(statement("task_scopes"), **task_parameters(task))
+    ]
+
+
+def _held_since(
+    planned: Sequence[PlannedScope],
+    settlement: Settlement,
+    published: Sequence[PublishedScope],
+    definition: Definition,
+) -> list[CheckOutcome]:
+    """Why scopes are held that the plan did not hold: they were refused since, or published since and are empty."""
+    before = {scope.value for scope in planned if scope.action is ScopeAction.HELD}
+    held = [scope for scope in settlement.scopes if scope.action is ScopeAction.HELD and scope.value not in before]
+    found = refusals(held, published, definition_hash=definition.hash)
+    decided = {one.scope for one in found}
+    return found + [empty_scope(scope.value) for scope in held if scope.value not in decided]
 
 
 def load_more(session: Session, task: TaskId, definition: Definition, state: Row, settlement: Settlement) -> None:

@@ -6,22 +6,25 @@ import json
 from collections.abc import Sequence
 from datetime import date, datetime
 
+import structlog
+
+from shared.domain.check_outcome import CheckOutcome
 from shared.domain.dataset import REPORT
 from shared.domain.definition import Definition
-from shared.domain.errors import InvalidRegistration, PermanentError, ReconcileMismatch
+from shared.domain.errors import Held, InvalidRegistration, PermanentError, ReconcileMismatch
 from shared.domain.figures import figure_value
 from shared.domain.ids import TaskId, plan_job_id
 from shared.domain.quoting import postgres_identifier
 from shared.domain.scope import MAX_SCOPE_VALUES, scan_start
-from shared.domain.states import Mode, Phase, ScopeAction
-from shared.planning.gates import CheckOutcome, table_gate
+from shared.domain.states import Mode, Phase, ScopeAction, TaskStatus
+from shared.planning.holds import Release
 from shared.planning.quality import read_reports
-from shared.planning.refusals import hold_refused
 from shared.planning.scopes import FoundScope, PlannedScope, PublishedScope, plan_scopes, widens
 from shared.planning.slices import PlannedSlice, plan_slices
 from shared.planning.source_query import FINGERPRINT, READ, ROWS, SCOPE, SOURCE_ROWS, plan_query
 from shared.ports import JobResult, QueryJob, Row, Session
 from shared.refresh.claim import TaskClaim, task_parameters
+from shared.refresh.ending import end
 from shared.refresh.fence import fenced
 from shared.refresh.fillable import FILL_PLANNED, fillable
 from shared.refresh.frozen import freeze_definition
@@ -29,15 +32,20 @@ from shared.refresh.jobs import first_that_lasts, labels, run_job, source_relati
 from shared.refresh.messages import owe_table_message
 from shared.refresh.plan_report import end_plan, estimate_bytes
 from shared.refresh.plan_rows import scopes_json, slices_json
-from shared.refresh.quality import gate
+from shared.refresh.quality import judge, record_outcomes
+from shared.refresh.release import adopt, read_release
 from shared.refresh.runtime import Budget, Runtime
 from shared.refresh.staging import create_staging
 from shared.sql import statement
 
+log = structlog.get_logger()
+
 
 def plan(runtime: Runtime, claim: TaskClaim, definition: Definition, task: Row, budget: Budget) -> None:
-    """Find what changed, pass the gates, and commit slices, scopes and lanes. Raises Held, PermanentError,
-    RetryLater."""
+    """Find what changed, pass the gates, and commit slices, scopes and lanes; a table that a gate holds ends here.
+    Raises Held, PermanentError, RetryLater."""
+    if task["release_of"] is not None and adopt(runtime, claim, definition, task):
+        return
     start = scan_start(definition.scope, lookback_days=definition.lookback, snapshot=task["snapshot_at"].date())
     relation, snapshot_at = source_relation(runtime, claim, definition, task["snapshot_at"], budget)
     result, rows = _aggregate(runtime, claim, definition, relation, snapshot_at, start, budget)
@@ -54,9 +62,20 @@ def plan(runtime: Runtime, claim: TaskClaim, definition: Definition, task: Row, 
     )
     if definition.strategy == "append":
         scopes = [scope for scope in scopes if scope.action is not ScopeAction.VANISHED]
-    table_gate(scopes, checks=definition.checks)
-    scopes, outcomes = gate(runtime, definition, scopes, found)
-    scopes = hold_refused(scopes, published, definition_hash=definition.hash, forced_at=task["forced_at"])
+    try:
+        release = _release(runtime, claim.task, task)
+        scopes, outcomes = judge(
+            runtime,
+            definition,
+            scopes,
+            found=found,
+            published=published,
+            forced_at=task["forced_at"],
+            release=release,
+        )
+    except Held as held:
+        _hold(runtime, claim, definition, held, scopes, result, scan_from)
+        return
     slices = plan_slices(scopes, target_rows=definition.slice_target_rows)
     only_plan = Mode(task["mode"]) is Mode.PLAN
     if only_plan:
@@ -69,6 +88,47 @@ def plan(runtime: Runtime, claim: TaskClaim, definition: Definition, task: Row, 
             end_plan(session, claim.task, scopes, estimated)
         runtime.steps.reached("plan_written")
     runtime.steps.reached("plan_committed")
+
+
+def _release(runtime: Runtime, task: TaskId, state: Row) -> Release | None:
+    with runtime.store.transaction() as session:
+        return read_release(session, task, state)
+
+
+def _hold(
+    runtime: Runtime,
+    claim: TaskClaim,
+    definition: Definition,
+    held: Held,
+    scopes: Sequence[PlannedScope],
+    result: JobResult,
+    scan_from: str | None,
+) -> None:
+    """End the task held, with what it was held for: whoever releases or refuses it decides about exactly that."""
+
+    def note(session: Session) -> None:
+        key = task_parameters(claim.task)
+        session.run(statement("insert_task_scopes"), **key, scopes=scopes_json(scopes, []))
+        session.run(
+            statement("note_hold"),
+            **key,
+            definition_hash=definition.hash,
+            scan_from=scan_from,
+            bytes_billed=result.bytes_billed,
+            job_id=result.job_id,
+        )
+
+    log.warning("held", reason=held.reason, error=str(held))
+    end(
+        runtime,
+        claim,
+        TaskStatus.HELD,
+        reason=held.reason,
+        error=str(held),
+        details=held.details,
+        outcomes=held.outcomes,
+        note=note,
+    )
 
 
 def _aggregate(
@@ -180,8 +240,7 @@ def _commit(
     freeze_definition(session, task, definition)
     session.run(statement("insert_task_scopes"), **key, scopes=scopes_json(scopes, slices))
     session.run(statement("insert_checkpoints"), **key, slices=slices_json(slices))
-    if outcomes:
-        session.run(statement("insert_data_quality"), **key, outcomes=json.dumps([vars(one) for one in outcomes]))
+    record_outcomes(session, task, outcomes)
     session.run(
         statement("plan_task"),
         **key,

@@ -21,6 +21,7 @@ def scopes_json(scopes: Iterable[PlannedScope], slices: Sequence[PlannedSlice]) 
                 "published_fingerprint": scope.published_fingerprint,
                 "rows": scope.rows,
                 "rows_read": scope.rows_read,
+                "published_rows": scope.published_rows,
                 "slice_no": numbers.get(scope.value),
                 "figures": scope.figures,
             }

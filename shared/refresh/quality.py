@@ -1,31 +1,87 @@
-"""What the target holds of each report, for the gates."""
+"""A plan before its judges: what people refused, the gates of the table, those of each scope."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import datetime
 
+from shared.domain.check_outcome import CheckOutcome
 from shared.domain.definition import Definition
+from shared.domain.errors import Held
+from shared.domain.ids import TableName, TaskId
 from shared.domain.quoting import postgres_identifier
 from shared.domain.states import ScopeAction
-from shared.planning.gates import CheckOutcome, scope_gate
+from shared.planning.gates import as_they_stay, behind_refusals, scope_gate, table_gate
+from shared.planning.holds import WRITTEN, Release, hold_scopes, lifted, overridden, restricted
 from shared.planning.quality import ReportRows, quality_gate
-from shared.planning.scopes import FoundScope, PlannedScope
+from shared.planning.refusals import refusals
+from shared.planning.scopes import FoundScope, PlannedScope, PublishedScope
 from shared.ports import Session
+from shared.refresh.claim import task_parameters
 from shared.refresh.merge import target_name
 from shared.refresh.runtime import Runtime
+from shared.sql import statement
 
 
-def gate(
-    runtime: Runtime, definition: Definition, scopes: Sequence[PlannedScope], found: Sequence[FoundScope]
+def judge(
+    runtime: Runtime,
+    definition: Definition,
+    scopes: Sequence[PlannedScope],
+    *,
+    found: Sequence[FoundScope],
+    published: Sequence[PublishedScope],
+    forced_at: datetime | None,
+    release: Release | None,
 ) -> tuple[list[PlannedScope], list[CheckOutcome]]:
-    """Hold the scopes that must not be published: by report where the dataset knows them, else by row count."""
+    """The plan with what must not be published held, and the outcome of every check. Held when it is the whole table.
+
+    What a release overrides does not hold, nor what was refused before somebody asked, at `forced_at`, for all.
+    """
+    scopes = restricted(scopes, release)
+    coming = [scope for scope in scopes if scope.action in WRITTEN]
+    outcomes = lifted(refusals(coming, published, definition_hash=definition.hash, forced_at=forced_at), release)
+    refused = {one.scope for one in outcomes if not overridden(one, release)}
+    if refused:
+        outcomes += behind_refusals(scopes, checks=definition.checks)
+    scopes = [scope.held() if scope.action in WRITTEN and scope.value in refused else scope for scope in scopes]
+    outcomes += table_gate(as_they_stay(scopes, refused), checks=definition.checks, release=release)
+    judged = {scope.value for scope in scopes if scope.action in WRITTEN}
+    found_by_scope = [one for one in _scope_gates(runtime, definition, scopes, found) if one.scope in judged]
+    found_by_scope = lifted(found_by_scope, release)
+    return hold_scopes(scopes, found_by_scope, release), outcomes + found_by_scope
+
+
+@contextmanager
+def gating(table: TableName) -> Iterator[None]:
+    """What is held in here is held for this table, of those that are published together."""
+    try:
+        yield
+    except Held as held:
+        held.table = table
+        raise
+
+
+def record_outcomes(session: Session, task: TaskId, outcomes: Sequence[CheckOutcome]) -> None:
+    """Keep what the checks of a task found; each finding once, however often it is made."""
+    if outcomes:
+        texts = json.dumps([asdict(one) for one in outcomes])
+        session.run(statement("insert_data_quality"), **task_parameters(task), outcomes=texts)
+
+
+def _scope_gates(
+    runtime: Runtime, definition: Definition, scopes: Sequence[PlannedScope], found: Sequence[FoundScope]
+) -> list[CheckOutcome]:
+    """By report where the dataset knows them, else by row count."""
     dataset = definition.dataset
     if dataset is None or not definition.has_reports:
-        return scope_gate(scopes, checks=definition.checks)
+        return scope_gate(scopes, checks=definition.checks)[1]
     with runtime.store.transaction() as session:
         published = _report_rows(session, definition, scopes, dataset.report_columns)
     reports = {scope.value: scope.reports for scope in found}
-    return quality_gate(scopes, reports, published, dataset=dataset, checks=definition.checks)
+    return quality_gate(scopes, reports, published, dataset=dataset, checks=definition.checks)[1]
 
 
 def _report_rows(

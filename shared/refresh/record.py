@@ -7,12 +7,16 @@ import json
 from shared.domain.definition import Definition
 from shared.domain.ids import TaskId
 from shared.domain.states import ScopeAction, TaskStatus
+from shared.planning.gates import written_gate
 from shared.planning.outcome import Tally, outcome
+from shared.planning.refusals import DECIDED, REFUSED, ROLLED_BACK, shared_reason
 from shared.planning.settlement import Settlement
 from shared.ports import Row, Session
 from shared.refresh.claim import task_parameters
 from shared.refresh.drift import remember
 from shared.refresh.merge import Written
+from shared.refresh.quality import gating
+from shared.refresh.release import read_release
 from shared.refresh.staging import drop_staging
 from shared.refresh.undo import record_publish
 from shared.sql import statement
@@ -29,8 +33,11 @@ def record(
     written: Written,
     superseded: int,
 ) -> TaskStatus:
-    """Write everything that the publish makes true; the task's final status."""
+    """Write everything that the publish makes true; the task's final status. Held when it deletes more than it may."""
     key = task_parameters(task)
+    release = read_release(session, task, state)
+    with gating(task.table):
+        written_gate(written.deleted, settlement.scopes, checks=definition.checks, release=release)
     found = tally(session, task, state, settlement, written)
     (checks,) = session.run(statement("failed_checks"), **key)
     stripped = session.run(statement("values_stripped"), **key)[0]["stripped"]
@@ -81,6 +88,7 @@ def tally(session: Session, task: TaskId, state: Row, settlement: Settlement, wr
         scopes_written=len(settlement.having(ScopeAction.CHANGED, ScopeAction.VANISHED)),
         scopes_held=len(settlement.having(ScopeAction.HELD)),
         scopes_refused=len(settlement.refused),
+        hold_reason=shared_reason(settlement.refused.values(), held=len(settlement.having(ScopeAction.HELD))),
         scopes_superseded=len(settlement.having(ScopeAction.SUPERSEDED)),
         rows_quarantined=state["rows_quarantined"],
         rows_quarantined_before=session.run(statement("quarantined_before"), **key)[0]["rows"],
@@ -92,11 +100,13 @@ def tally(session: Session, task: TaskId, state: Row, settlement: Settlement, wr
 def _held_because(checks: str | None, settlement: Settlement) -> str | None:
     if not settlement.refused:
         return checks
-    shown = ", ".join("NULL" if value is None else value for value in settlement.refused[:_SHOWN])
+    shown = ", ".join("NULL" if value is None else value for value in list(settlement.refused)[:_SHOWN])
     more = f" and {len(settlement.refused) - _SHOWN} more" if len(settlement.refused) > _SHOWN else ""
+    words = {REFUSED: "refused", ROLLED_BACK: "taken back"}
+    done = " or ".join(words[why] for why in DECIDED if why in settlement.refused.values())
     refused = (
-        f"the source still has what was taken back, of {shown}{more}: it is published when the source changes, "
-        "or by a run with force"
+        f"the source still has what was {done}, of {shown}{more}: it is published when the source changes, "
+        "or when this run is released, or by a run with force"
     )
     return refused if checks is None else f"{checks}. {refused}"
 

@@ -171,7 +171,16 @@ def _attempt(runtime: Runtime, claim: Claim, message: TableMessage, task: Row, w
         return False
     except Held as error:
         log.warning("held", reason=error.reason, error=str(error))
-        end(runtime, claim, TaskStatus.HELD, reason=error.reason, error=str(error), details=error.details)
+        end(
+            runtime,
+            claim,
+            TaskStatus.HELD,
+            reason=error.reason,
+            error=str(error),
+            details=error.details,
+            outcomes=error.outcomes,
+            about=error.table,
+        )
         return False
     except PermanentError as error:
         log.error("failed", reason=error.reason, error=str(error))

@@ -1,4 +1,5 @@
--- What a task's checks found: how many warn, and which hold, in words.
+-- What a task's checks found: how many warn, and which hold, in words. What was released holds no more, and what people have
+-- decided about is told elsewhere.
 SELECT count(*) FILTER (WHERE outcome = 'warn') AS warned,
     string_agg(coalesce(scope, 'NULL') || ': ' || metric || ' is ' || trim_scale(round(value, 6))
         || CASE metric WHEN 'completeness' THEN ', at least ' WHEN 'scope_rows' THEN ', at least ' ELSE ', at most ' END
@@ -7,3 +8,4 @@ SELECT count(*) FILTER (WHERE outcome = 'warn') AS warned,
         '. ' ORDER BY scope, metric) FILTER (WHERE outcome = 'hold') AS held
 FROM refresh.refresh_data_quality
 WHERE run_id = :run_id AND table_schema = :schema AND table_name = :name AND NOT passed
+    AND metric NOT IN ('refused', 'rolled_back') AND NOT details ?| ARRAY['released_from', 'behind_refusal']

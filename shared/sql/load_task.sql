@@ -3,6 +3,8 @@ SELECT t.status, t.phase, t.mode, t.attempt, t.force, t.slices_open, t.slices_to
     t.handler, t.reason, t.error, t.rows_staged, t.rows_quarantined, t.details ->> 'fill' AS fill,
     CASE WHEN t.force THEN t.created_at END AS forced_at,
     r.snapshot_at, r.trigger,
+    CASE WHEN r.request ->> 'release' = t.table_schema || '.' || t.table_name
+        THEN CAST(r.request ->> 'release_of' AS uuid) END AS release_of,
     (t.lease_until IS NULL OR t.lease_until < clock_timestamp()) AS unclaimed,
     t.not_before <= clock_timestamp() AS due
 FROM refresh.refresh_task t

@@ -10,4 +10,4 @@ WHERE s.run_id = :run_id AND s.table_schema = :schema AND s.table_name = :name A
 ON CONFLICT (table_schema, table_name, scope) DO UPDATE
 SET fingerprint = excluded.fingerprint, definition_hash = excluded.definition_hash, snapshot_at = excluded.snapshot_at,
     rows = excluded.rows, rows_quarantined = excluded.rows_quarantined, run_id = excluded.run_id,
-    published_at = clock_timestamp(), refused_fingerprint = NULL, refused = '{}', refused_at = NULL
+    published_at = clock_timestamp(), refused_fingerprint = NULL, refused = '{}', refused_why = '{}', refused_at = NULL

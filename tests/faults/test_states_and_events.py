@@ -12,6 +12,7 @@ from threading import Thread
 import pytest
 
 from infra.local.postgres import Postgres
+from shared.domain.errors import StoreRefused
 from shared.domain.messages import Delivery, TableMessage
 from shared.domain.states import Phase, TaskStatus
 from shared.orchestration.orchestrator import Orchestrator
@@ -101,6 +102,8 @@ class Case:
     def _reach(self, status: TaskStatus, phase: Phase | None) -> None:
         if status in (TaskStatus.SUCCESS, TaskStatus.NO_NEW_DATA):
             assert self.engine.deliver(self.message)["status"] == status
+        elif status is TaskStatus.HELD:
+            self._hold()
         elif status.ended:
             self._abandon_at("planning_claimed")
             with self.engine.store.transaction() as session:
@@ -111,6 +114,13 @@ class Case:
         elif phase is not None:
             self._abandon_at(LEASED[phase])
         assert (self.task["status"], phase or self.task["phase"]) == (status, self.task["phase"])
+
+    def _hold(self) -> None:
+        """A check holds the table, which nobody asks for any more afterwards."""
+        checks = "UPDATE refresh.refresh_table_registry SET checks = CAST(:checks AS jsonb) WHERE table_name = :name"
+        self.engine.sql(checks, checks='{"max_deleted_share": 0.01}', name=self.message.table.name)
+        self.engine.deliver(self.message)
+        self.engine.sql(checks, checks="{}", name=self.message.table.name)
 
     def _abandon_at(self, step: str, when: Callable[[], bool] = lambda: True) -> None:
         def leave() -> None:
@@ -144,6 +154,19 @@ def manual_run(case: Case) -> None:
     case.orchestrate("manual", run_id=str(row["run_id"]))
 
 
+def release(case: Case) -> None:
+    (row,) = case.engine.sql(
+        "SELECT refresh.release(:table, CAST(:run AS uuid)) AS run_id", table=case.table, run=case.message.run_id
+    )
+    case.orchestrate("manual", run_id=str(row["run_id"]))
+
+
+def refuse(case: Case) -> None:
+    case.engine.sql(
+        "SELECT refresh.refuse(:table, 'bad', CAST(:run AS uuid))", table=case.table, run=case.message.run_id
+    )
+
+
 EVENTS: dict[str, Callable[[Case], None]] = {
     "table message": table_message,
     "duplicate message": duplicate_message,
@@ -155,6 +178,8 @@ EVENTS: dict[str, Callable[[Case], None]] = {
     "newer run": newer_run,
     "manual run": manual_run,
     "lease end": lambda case: let_leases_end(case.engine),
+    "release": release,
+    "refuse": refuse,
 }
 STATES = [
     str(TaskStatus.QUEUED),
@@ -276,6 +301,31 @@ def ends_run(case: Case, before: Row, event: Callable[[], None]) -> None:
     assert case.run_status == expected.get(before["status"], "warning")
 
 
+def declines(sqlstate: str) -> Callable[[Case, Row, Callable[[], None]], None]:
+    def declined(case: Case, before: Row, event: Callable[[], None]) -> None:
+        def ask() -> None:
+            with pytest.raises(StoreRefused) as caught:
+                event()
+            assert caught.value.sqlstate == sqlstate, caught.value
+
+        nothing(case, before, ask)
+
+    return declined
+
+
+def released(case: Case, before: Row, event: Callable[[], None]) -> None:
+    nothing(case, before, event)
+    case.finish()
+    assert case.history.held_by(case.table) == case.history.content(DAILY)
+
+
+def refused(case: Case, before: Row, event: Callable[[], None]) -> None:
+    nothing(case, before, event)
+    again = case.engine.deliver(case.history.run(case.table, DAILY))
+    assert (again["status"], again["reason"]) == ("held", "refused")
+    assert case.history.held_by(case.table) == case.history.content(BASE)
+
+
 ANSWERS: dict[str, Callable[[Case, Row, Callable[[], None]], None]] = {
     "works": works,
     "once": once,
@@ -294,6 +344,10 @@ ANSWERS: dict[str, Callable[[Case, Row, Callable[[], None]], None]] = {
     "handed on": handed_on,
     "no lease": no_lease,
     "ends run": ends_run,
+    "told to wait": declines("RF003"),
+    "nothing held": declines("RF001"),
+    "released": released,
+    "refused": refused,
 }
 
 

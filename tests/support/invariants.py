@@ -12,7 +12,13 @@ def check_invariants(engine: Engine) -> None:
     one_event_per_ended_task(engine)
     rows_are_conserved(engine)
     what_is_kept_is_known(engine)
-    assert engine.staging_tables() == []
+    staging_is_of_held_tasks(engine)
+
+
+def staging_is_of_held_tasks(engine: Engine) -> None:
+    """What is staged is kept for tasks that were held, until somebody decides or cleanup comes; for no others."""
+    held = _rows(engine, "SELECT staging_table FROM refresh.refresh_task WHERE status = 'held'")
+    assert set(engine.staging_tables()) <= {row["staging_table"] for row in held}
 
 
 def audit_folds_to_the_state(engine: Engine) -> None:

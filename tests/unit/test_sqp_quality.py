@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from functions.search_queries.dataset import SEARCH_QUERY_PERFORMANCE
+from shared.domain.check_outcome import CheckOutcome
 from shared.domain.errors import InvalidRegistration
 from shared.domain.states import ScopeAction
-from shared.planning.gates import CheckOutcome
 from shared.planning.quality import quality_gate, read_reports, rules
 from shared.planning.scopes import PlannedScope, Report
 
