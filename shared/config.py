@@ -64,6 +64,8 @@ class Settings(BaseSettings):
     """Share of the runs that are traced."""
     function_target: str = "refresh"
     """Entry point of the function, as the platform sets it; names the service in traces."""
+    refresh_max_bytes_billed_per_day: int | None = Field(default=None, ge=1)
+    """Bytes that all BigQuery jobs of a day (UTC) may bill; what would exceed it is held. Unset: no cap."""
     refresh_usd_per_tib: float = Field(default=6.25, ge=0.0, le=1000.0)
     """Price of a TiB that BigQuery bills, to show what runs cost."""
 

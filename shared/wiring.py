@@ -116,6 +116,8 @@ def runtime() -> Runtime:
             renew_every=read.refresh_lease_seconds / 3,
             budget=read.refresh_time_budget_seconds,
             chunk_rows=read.refresh_chunk_rows,
+            max_bytes_billed_per_day=read.refresh_max_bytes_billed_per_day,
+            usd_per_tib=read.refresh_usd_per_tib,
             publish_reserve=min(read.refresh_publish_seconds, read.refresh_time_budget_seconds * 0.9),
         ),
     )

@@ -26,6 +26,7 @@ _ROUTES = (
     "holds",
     "history",
     "metrics",
+    "costs",
     "configuration",
     "named_sql",
     "dead_letters",

@@ -191,6 +191,24 @@ CREATE TABLE refresh.refresh_input_version (
     CONSTRAINT refresh_input_version_pkey PRIMARY KEY (table_schema, table_name)
 );
 
+CREATE TABLE refresh.refresh_job_cost (
+    job_id text NOT NULL,
+    run_id uuid NOT NULL,
+    table_schema text NOT NULL,
+    table_name text NOT NULL,
+    step text NOT NULL,
+    bytes_reserved bigint NOT NULL DEFAULT 0,
+    bytes_billed bigint,
+    usd numeric,
+    started_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+    settled_at timestamp with time zone,
+    CONSTRAINT refresh_job_cost_pkey PRIMARY KEY (job_id),
+    CONSTRAINT refresh_job_cost_run_id_table_schema_table_name_fkey FOREIGN KEY (run_id, table_schema, table_name) REFERENCES refresh.refresh_task(run_id, table_schema, table_name) ON DELETE CASCADE,
+    CONSTRAINT refresh_job_cost_bytes_billed_check CHECK ((bytes_billed >= 0)),
+    CONSTRAINT refresh_job_cost_bytes_reserved_check CHECK ((bytes_reserved >= 0)),
+    CONSTRAINT refresh_job_cost_check CHECK (((bytes_billed IS NULL) = (settled_at IS NULL)))
+);
+
 CREATE TABLE refresh.refresh_named_sql (
     name text NOT NULL,
     sql text NOT NULL,
@@ -370,6 +388,7 @@ CREATE TABLE refresh.refresh_table_registry (
     created_at timestamp with time zone NOT NULL DEFAULT now(),
     rollback_publishes integer NOT NULL DEFAULT 7,
     drift_policies jsonb NOT NULL DEFAULT '{}'::jsonb,
+    max_bytes_billed_per_day bigint,
     CONSTRAINT refresh_table_registry_pkey PRIMARY KEY (table_schema, table_name),
     CONSTRAINT refresh_table_registry_check CHECK (((source IS NOT NULL) OR (handler = 'summaries'::text))),
     CONSTRAINT refresh_table_registry_check1 CHECK (((strategy <> 'append'::text) OR (cardinality(key_columns) > 0) OR (handler = ANY (ARRAY['asin'::text, 'search_queries'::text])))),
@@ -383,6 +402,7 @@ CREATE TABLE refresh.refresh_table_registry (
     CONSTRAINT refresh_table_registry_key_columns_check CHECK ((array_position(key_columns, NULL::text) IS NULL)),
     CONSTRAINT refresh_table_registry_lookback_check CHECK ((lookback > 0)),
     CONSTRAINT refresh_table_registry_max_bytes_billed_check CHECK ((max_bytes_billed > 0)),
+    CONSTRAINT refresh_table_registry_max_bytes_billed_per_day_check CHECK ((max_bytes_billed_per_day > 0)),
     CONSTRAINT refresh_table_registry_mode_check CHECK ((mode = ANY (ARRAY['live'::text, 'shadow'::text, 'dry_run'::text, 'disabled'::text]))),
     CONSTRAINT refresh_table_registry_nul_policies_check CHECK ((jsonb_typeof(nul_policies) = 'object'::text)),
     CONSTRAINT refresh_table_registry_parallelism_check CHECK (((parallelism >= 1) AND (parallelism <= 32))),
@@ -1316,6 +1336,9 @@ CREATE INDEX refresh_data_quality_run ON refresh.refresh_data_quality USING btre
 CREATE INDEX refresh_data_quality_table ON refresh.refresh_data_quality USING btree (table_schema, table_name, checked_at DESC);
 CREATE INDEX refresh_dead_letter_received ON refresh.refresh_dead_letter USING btree (received_at);
 CREATE INDEX refresh_dependency_input ON refresh.refresh_dependency USING btree (depends_on_schema, depends_on_name);
+CREATE INDEX refresh_job_cost_last ON refresh.refresh_job_cost USING btree (table_schema, table_name, step, settled_at DESC);
+CREATE INDEX refresh_job_cost_started ON refresh.refresh_job_cost USING btree (started_at);
+CREATE INDEX refresh_job_cost_task ON refresh.refresh_job_cost USING btree (run_id, table_schema, table_name);
 CREATE INDEX refresh_outbox_owed ON refresh.refresh_outbox USING btree (outbox_id) WHERE (published_at IS NULL);
 CREATE INDEX refresh_outbox_published ON refresh.refresh_outbox USING btree (published_at) WHERE (published_at IS NOT NULL);
 CREATE INDEX refresh_partition_state_refused ON refresh.refresh_partition_state USING btree (table_schema, table_name) WHERE (refused_at IS NOT NULL);
@@ -1528,6 +1551,7 @@ CREATE FUNCTION refresh.audit_task_move()
     AS $$
 DECLARE
     what text;
+    price numeric;
 BEGIN
     what := CASE
         WHEN TG_OP = 'INSERT' THEN 'task_queued'
@@ -1539,6 +1563,10 @@ BEGIN
     IF what IS NULL THEN
         RETURN NULL;
     END IF;
+    IF refresh.is_terminal(NEW.status) THEN
+        SELECT round(sum(j.usd), 6) INTO price FROM refresh.refresh_job_cost j
+        WHERE (j.run_id, j.table_schema, j.table_name) = (NEW.run_id, NEW.table_schema, NEW.table_name);
+    END IF;
     INSERT INTO refresh.refresh_audit_log (run_id, table_schema, table_name, event, status, duration_ms, rows_read,
         rows_staged, rows_inserted, rows_updated, rows_deleted, rows_unchanged, rows_quarantined, rows_superseded,
         rows_merged, bytes_billed, bigquery_job_id, error, details)
@@ -1546,7 +1574,8 @@ BEGIN
         (extract(epoch FROM NEW.finished_at - NEW.started_at) * 1000)::bigint, NEW.rows_read,
         NEW.rows_staged, NEW.rows_inserted, NEW.rows_updated, NEW.rows_deleted, NEW.rows_unchanged, NEW.rows_quarantined,
         NEW.rows_superseded, NEW.rows_merged, NEW.bytes_billed, NEW.bigquery_job_id, NEW.error,
-        NEW.details || jsonb_strip_nulls(jsonb_build_object('phase', NEW.phase, 'epoch', NEW.epoch, 'reason', NEW.reason)));
+        NEW.details || jsonb_strip_nulls(jsonb_build_object('phase', NEW.phase, 'epoch', NEW.epoch, 'reason', NEW.reason,
+            'usd', price)));
     RETURN NULL;
 END $$;
 
@@ -1576,6 +1605,18 @@ BEGIN
     WHERE what IS NOT NULL;
     RETURN NULL;
 END $$;
+
+CREATE FUNCTION refresh.bytes_spent(of_day date, of_schema text DEFAULT NULL::text, of_name text DEFAULT NULL::text)
+    RETURNS bigint
+    LANGUAGE sql STABLE
+    SET search_path=pg_catalog, pg_temp
+    AS $$
+SELECT coalesce(sum(coalesce(j.bytes_billed, CASE WHEN refresh.is_terminal(t.status) THEN 0 ELSE j.bytes_reserved END)), 0)::bigint
+FROM refresh.refresh_job_cost j
+JOIN refresh.refresh_task t USING (run_id, table_schema, table_name)
+WHERE j.started_at >= of_day::timestamp AT TIME ZONE 'UTC' AND j.started_at < (of_day + 1)::timestamp AT TIME ZONE 'UTC'
+    AND (of_schema IS NULL OR (j.table_schema, j.table_name) = (of_schema, of_name))
+$$;
 
 CREATE FUNCTION refresh.can_widen(before text, after text)
     RETURNS boolean
@@ -1804,6 +1845,17 @@ BEGIN
             || ', or set key_columns to ' || coalesce(known, '{} for a table without a key')
             || '. An index that is partial, deferrable, invalid or over expressions does not count.');
     END IF;
+END $$;
+
+CREATE FUNCTION refresh.check_max_bytes_billed_per_day()
+    RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path=pg_catalog, pg_temp
+    AS $$
+BEGIN
+    PERFORM refresh.refuse_registration(NEW, 'max_bytes_billed_per_day', format('is %s', NEW.max_bytes_billed_per_day),
+        'Set max_bytes_billed_per_day to a number of bytes above 0, or NULL for no cap.');
+    RETURN NEW;
 END $$;
 
 CREATE FUNCTION refresh.check_quality_rules()
@@ -3223,7 +3275,7 @@ BEGIN
     RETURN entry;
 END $$;
 
-CREATE FUNCTION refresh.register_table(table_schema text, table_name text, source text DEFAULT NULL::text, handler text DEFAULT 'generic'::text, column_map jsonb DEFAULT '{}'::jsonb, key_columns text[] DEFAULT '{}'::text[], scope_column text DEFAULT NULL::text, scope_bucket text DEFAULT NULL::text, strategy text DEFAULT 'merge'::text, mode text DEFAULT 'live'::text, priority integer DEFAULT 100, frequency_hours integer DEFAULT 24, lookback integer DEFAULT NULL::integer, slice_target_rows integer DEFAULT 250000, parallelism integer DEFAULT 1, max_bytes_billed bigint DEFAULT NULL::bigint, checks jsonb DEFAULT '{}'::jsonb, nul_policies jsonb DEFAULT '{}'::jsonb, loaded_at_column text DEFAULT NULL::text, depends_on jsonb DEFAULT NULL::jsonb, rollback_publishes integer DEFAULT 7, drift_policies jsonb DEFAULT '{}'::jsonb)
+CREATE FUNCTION refresh.register_table(table_schema text, table_name text, source text DEFAULT NULL::text, handler text DEFAULT 'generic'::text, column_map jsonb DEFAULT '{}'::jsonb, key_columns text[] DEFAULT '{}'::text[], scope_column text DEFAULT NULL::text, scope_bucket text DEFAULT NULL::text, strategy text DEFAULT 'merge'::text, mode text DEFAULT 'live'::text, priority integer DEFAULT 100, frequency_hours integer DEFAULT 24, lookback integer DEFAULT NULL::integer, slice_target_rows integer DEFAULT 250000, parallelism integer DEFAULT 1, max_bytes_billed bigint DEFAULT NULL::bigint, checks jsonb DEFAULT '{}'::jsonb, nul_policies jsonb DEFAULT '{}'::jsonb, loaded_at_column text DEFAULT NULL::text, depends_on jsonb DEFAULT NULL::jsonb, rollback_publishes integer DEFAULT 7, drift_policies jsonb DEFAULT '{}'::jsonb, max_bytes_billed_per_day bigint DEFAULT NULL::bigint)
     RETURNS refresh.refresh_table_registry
     LANGUAGE sql
     SET search_path=pg_catalog, pg_temp
@@ -3234,7 +3286,8 @@ SELECT * FROM refresh.register_options(table_schema, table_name, jsonb_build_obj
     'priority', priority, 'frequency_hours', frequency_hours, 'lookback', lookback,
     'slice_target_rows', slice_target_rows, 'parallelism', parallelism, 'max_bytes_billed', max_bytes_billed,
     'checks', checks, 'nul_policies', nul_policies, 'loaded_at_column', loaded_at_column, 'depends_on', depends_on,
-    'rollback_publishes', rollback_publishes, 'drift_policies', drift_policies))
+    'rollback_publishes', rollback_publishes, 'drift_policies', drift_policies,
+    'max_bytes_billed_per_day', max_bytes_billed_per_day))
 $$;
 
 CREATE FUNCTION refresh.release("table" text, run_id uuid DEFAULT NULL::uuid, requested_by text DEFAULT CURRENT_USER, idempotency_key text DEFAULT NULL::text, request_hash text DEFAULT NULL::text)
@@ -4818,6 +4871,7 @@ CREATE TRIGGER carry_trace BEFORE INSERT ON refresh.refresh_outbox FOR EACH ROW 
 CREATE TRIGGER audit_run_move AFTER INSERT OR UPDATE ON refresh.refresh_run FOR EACH ROW EXECUTE FUNCTION refresh.audit_run_move();
 CREATE TRIGGER audit_configuration AFTER INSERT OR DELETE OR UPDATE ON refresh.refresh_table_registry FOR EACH ROW EXECUTE FUNCTION refresh.audit_configuration();
 CREATE TRIGGER check_drift_policies BEFORE INSERT OR UPDATE OF drift_policies ON refresh.refresh_table_registry FOR EACH ROW WHEN ((jsonb_typeof(new.drift_policies) = 'object'::text)) EXECUTE FUNCTION refresh.check_drift_policies();
+CREATE TRIGGER check_max_bytes_billed_per_day BEFORE INSERT OR UPDATE OF max_bytes_billed_per_day ON refresh.refresh_table_registry FOR EACH ROW WHEN ((new.max_bytes_billed_per_day <= 0)) EXECUTE FUNCTION refresh.check_max_bytes_billed_per_day();
 CREATE TRIGGER check_quality_rules BEFORE INSERT OR UPDATE OF checks ON refresh.refresh_table_registry FOR EACH ROW WHEN ((jsonb_typeof(new.checks) = 'object'::text)) EXECUTE FUNCTION refresh.check_quality_rules();
 CREATE TRIGGER check_registration BEFORE INSERT OR UPDATE ON refresh.refresh_table_registry FOR EACH ROW EXECUTE FUNCTION refresh.check_registration();
 CREATE TRIGGER check_rollback_publishes BEFORE INSERT OR UPDATE OF rollback_publishes ON refresh.refresh_table_registry FOR EACH ROW WHEN (((new.rollback_publishes < 0) OR (new.rollback_publishes > 1000))) EXECUTE FUNCTION refresh.check_rollback_publishes();
@@ -4856,6 +4910,7 @@ CREATE EVENT TRIGGER refresh_register_commented ON ddl_command_end WHEN TAG IN (
 COMMENT ON SCHEMA refresh IS 'Control plane of the BigQuery refresh: registry, runs, tasks, checkpoints, audit, outbox.';
 COMMENT ON FUNCTION refresh.actor() IS 'Who acts: the setting refresh.actor where a transaction has set it, else the database user.';
 COMMENT ON FUNCTION refresh.add_audit_month(pg_catalog.date) IS 'Gives a month (UTC, its first day) of the audit log its own partition, unless the rest holds rows of it.';
+COMMENT ON FUNCTION refresh.bytes_spent(pg_catalog.date,pg_catalog.text,pg_catalog.text) IS 'Bytes that jobs started on a day (UTC) have billed, or have reserved and may bill yet: of a table, or of all.';
 COMMENT ON FUNCTION refresh.can_widen(pg_catalog.text,pg_catalog.text) IS 'Whether every value of a type, as format_type() writes it, stays itself in the other.';
 COMMENT ON FUNCTION refresh.carry_trace() IS 'Puts the trace into the attributes of a message that is owed.';
 COMMENT ON FUNCTION refresh.cleanup(integer,integer,integer,integer,integer,integer,integer,timestamp with time zone,integer,bigint) IS 'Removes, by age, what is no longer needed, at most batch_rows of a kind; returns counts. Tables in use are left for the next call.';
@@ -4894,6 +4949,7 @@ COMMENT ON COLUMN refresh.refresh_diff.rows_inserted IS 'Rows that would be inse
 COMMENT ON COLUMN refresh.refresh_diff.samples IS 'JSON object with keys of some rows that would be inserted, updated and deleted; of updated ones also the columns.';
 COMMENT ON TABLE refresh.refresh_heartbeat IS 'When the sweep, and its hourly cleanup, last ran to their end.';
 COMMENT ON TABLE refresh.refresh_input_version IS 'A table without a source that summaries read, such as a mapping kept by hand, with a version that its changes raise.';
+COMMENT ON TABLE refresh.refresh_job_cost IS 'What a BigQuery job bills: as estimated before it starts, and in bytes and at the price of then once it has ended.';
 COMMENT ON TABLE refresh.refresh_named_sql IS 'A SELECT in GoogleSQL that tables take as their source, as sql:name.';
 COMMENT ON COLUMN refresh.refresh_named_sql.sql IS 'Reads every table FOR SYSTEM_TIME AS OF @snapshot_at.';
 COMMENT ON TABLE refresh.refresh_outbox IS 'A message that is owed, written in the transaction that makes it true.';
@@ -4922,6 +4978,7 @@ COMMENT ON COLUMN refresh.refresh_table_registry.drift_policies IS 'JSON object,
 COMMENT ON COLUMN refresh.refresh_table_registry.key_columns IS 'Target columns of a unique index; empty takes the primary key, and without one means a table without a key.';
 COMMENT ON COLUMN refresh.refresh_table_registry.loaded_at_column IS 'Target column that takes the time of the publish for rows that it wrote.';
 COMMENT ON COLUMN refresh.refresh_table_registry.lookback IS 'Days before the snapshot to scan; NULL scans everything.';
+COMMENT ON COLUMN refresh.refresh_table_registry.max_bytes_billed_per_day IS 'Cap for all BigQuery jobs of the table in a day (UTC); NULL for none.';
 COMMENT ON COLUMN refresh.refresh_table_registry.nul_policies IS 'JSON object, target column to strip, reject or quarantine; strip where absent.';
 COMMENT ON COLUMN refresh.refresh_table_registry.rollback_publishes IS 'How many of the last publishes that wrote rows can be taken back; 0 keeps nothing.';
 COMMENT ON COLUMN refresh.refresh_table_registry.scanned_snapshot_at IS 'Newest snapshot at which a published run scanned every scope from scanned_from on.';
@@ -4937,7 +4994,7 @@ COMMENT ON TABLE refresh.refresh_task_scope IS 'What the plan found for one scop
 COMMENT ON COLUMN refresh.refresh_task_scope.published_rows IS 'Rows that were published of the scope when the plan was made.';
 COMMENT ON FUNCTION refresh.refresh_view(pg_catalog.text,pg_catalog.text) IS 'Refreshes a registered materialized view while it is read, with the rights of its owner; returns its rows.';
 COMMENT ON FUNCTION refresh.refuse(pg_catalog.text,pg_catalog.text,pg_catalog.uuid,pg_catalog.text) IS 'Refuses what a run (by default the latest) has held of a table (schema.table): the same content is held again without being asked about. Returns how many scopes.';
-COMMENT ON FUNCTION refresh.register_table(pg_catalog.text,pg_catalog.text,pg_catalog.text,pg_catalog.text,pg_catalog.jsonb,pg_catalog.text[],pg_catalog.text,pg_catalog.text,pg_catalog.text,pg_catalog.text,integer,integer,integer,integer,integer,bigint,pg_catalog.jsonb,pg_catalog.jsonb,pg_catalog.text,pg_catalog.jsonb,integer,pg_catalog.jsonb) IS 'Registers a table, or sets its whole configuration anew. depends_on: {"schema.name": "hard" or "soft"}; NULL leaves the dependencies as they are.';
+COMMENT ON FUNCTION refresh.register_table(pg_catalog.text,pg_catalog.text,pg_catalog.text,pg_catalog.text,pg_catalog.jsonb,pg_catalog.text[],pg_catalog.text,pg_catalog.text,pg_catalog.text,pg_catalog.text,integer,integer,integer,integer,integer,bigint,pg_catalog.jsonb,pg_catalog.jsonb,pg_catalog.text,pg_catalog.jsonb,integer,pg_catalog.jsonb,bigint) IS 'Registers a table, or sets its whole configuration anew. depends_on: {"schema.name": "hard" or "soft"}; NULL leaves the dependencies as they are.';
 COMMENT ON FUNCTION refresh.release(pg_catalog.text,pg_catalog.uuid,pg_catalog.text,pg_catalog.text,pg_catalog.text) IS 'Asks for a run that publishes what a run (by default the latest) has held of a table (schema.table), as it was shown. Returns the new run''s id.';
 COMMENT ON FUNCTION refresh.request_run(pg_catalog.text[],boolean,pg_catalog.text,pg_catalog.text,pg_catalog.text) IS 'Asks for a manual run of the named tables (schema.table), or of all that are enabled. mode: live, shadow, dry_run or plan instead of what each is registered with; never further. Returns the run id.';
 COMMENT ON FUNCTION refresh.roll_back(pg_catalog.uuid,pg_catalog.text[],pg_catalog.text,pg_catalog.text) IS 'Takes a run''s publishes back, of the named tables (schema.table) or of all, in one transaction, and refreshes the materialized views over them. Returns what was taken back; refuses with the runs that have to be taken back before.';

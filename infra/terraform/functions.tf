@@ -97,10 +97,14 @@ locals {
       REFRESH_TIME_BUDGET_SECONDS = tostring(var.time_budget_seconds)
       REFRESH_PUBLISH_SECONDS     = tostring(var.publish_seconds)
       REFRESH_LOG_FORMAT          = "json"
+      REFRESH_USD_PER_TIB         = tostring(var.usd_per_tib)
       REFRESH_TRACES              = var.traces
       REFRESH_TRACE_SHARE         = tostring(var.trace_share)
       WORKERS                     = "1"
       LOG_EXECUTION_ID            = "true"
+    },
+    var.max_bytes_billed_per_day == null ? {} : {
+      REFRESH_MAX_BYTES_BILLED_PER_DAY = tostring(var.max_bytes_billed_per_day)
     },
     local.cloud_sql ? {
       CLOUD_SQL_INSTANCE = local.connection_name

@@ -58,7 +58,11 @@ class BigQuerySource:
         """See `ports.Source`."""
         with _requests():
             job = self._client.query(
-                "SELECT CURRENT_TIMESTAMP() AS now", retry=_CALL_RETRY, job_retry=None, timeout=_CALL_TIMEOUT_SECONDS
+                "SELECT CURRENT_TIMESTAMP() AS now",
+                job_config=bigquery.QueryJobConfig(labels={"refresh_step": "clock"}),
+                retry=_CALL_RETRY,
+                job_retry=None,
+                timeout=_CALL_TIMEOUT_SECONDS,
             )
             (row,) = job.result(timeout=_CALL_TIMEOUT_SECONDS, retry=_CALL_RETRY, job_retry=None)
         moment: datetime = row["now"]
@@ -87,7 +91,10 @@ class BigQuerySource:
         """See `ports.Source`."""
         snapshot = QueryParameter(name="snapshot_at", type="TIMESTAMP", value=self.now())
         config = bigquery.QueryJobConfig(
-            dry_run=True, use_query_cache=False, query_parameters=[query_parameter(snapshot)]
+            dry_run=True,
+            use_query_cache=False,
+            query_parameters=[query_parameter(snapshot)],
+            labels={"refresh_step": "describe"},
         )
         try:
             with _requests():
@@ -124,6 +131,7 @@ class BigQuerySource:
         """See `ports.Source`. The emulator says 0, which no query over rows processes."""
         config = bigquery.QueryJobConfig(
             dry_run=True,
+            use_query_cache=False,
             query_parameters=[query_parameter(parameter) for parameter in job.parameters],
             labels=job.labels,
         )

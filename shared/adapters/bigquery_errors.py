@@ -42,7 +42,7 @@ def job_error(error: api.GoogleAPICallError, error_result: Mapping[str, Any] | N
         return ResultLost(message)
     match of_bigquery_reason(reason):
         case Disposition.OVER_BUDGET:
-            return Held(message, reason="over_budget", details={"job_id": job_id})
+            return Held(message, reason="cost_cap", details={"job_id": job_id})
         case Disposition.RETRY_NOW | Disposition.RESULT_LOST if error_result:
             return ResultLost(message)
         case Disposition.RETRY_LATER if error_result:

@@ -51,6 +51,7 @@ class Definition:
     slice_target_rows: int
     parallelism: int
     max_bytes_billed: int | None
+    max_bytes_billed_per_day: int | None = None
     checks: dict[str, Any] = field(default_factory=dict)
     loaded_at_column: str | None = None
     ignored: tuple[str, ...] = ()

@@ -113,6 +113,7 @@ def _readable(source: Source, sources: Sequence[str], snapshot_at: datetime) -> 
         job_id=f"refresh_readable_{uuid4().hex}",
         sql="\nUNION ALL ".join(selects),
         parameters=(QueryParameter(name="snapshot_at", type="TIMESTAMP", value=snapshot_at),),
+        labels={"refresh_step": "readable"},
     )
     try:
         source.run(job, timeout=_TIMEOUT_SECONDS)

@@ -107,6 +107,7 @@ def fit(
         slice_target_rows=registry["slice_target_rows"],
         parallelism=registry["parallelism"],
         max_bytes_billed=registry["max_bytes_billed"],
+        max_bytes_billed_per_day=registry["max_bytes_billed_per_day"],
         checks=(dataset.checks if dataset else {}) | registry["checks"],
         loaded_at_column=registry["loaded_at_column"],
         ignored=ignored,

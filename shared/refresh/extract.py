@@ -10,12 +10,10 @@ from datetime import datetime
 import pyarrow as pa
 
 from shared.domain.definition import Definition
-from shared.domain.ids import slice_job_id
-from shared.planning.source_query import slice_query
-from shared.ports import JobResult, QueryJob, ReadSession
+from shared.ports import JobResult, ReadSession
 from shared.refresh.claim import SliceClaim
 from shared.refresh.fence import fenced
-from shared.refresh.jobs import labels, run_job
+from shared.refresh.jobs import run_job, slice_job
 from shared.refresh.runtime import Budget, Runtime
 from shared.sql import statement
 
@@ -44,17 +42,16 @@ def slice_result(
 ) -> JobResult:
     """Run the slice's query, or re-attach to it. ResultLost when this generation's result cannot be had any more."""
     checkpoint = claim.checkpoint
-    query = slice_query(
-        definition, relation=relation, snapshot_at=snapshot_at, scopes=tuple(checkpoint["scope_values"])
+    job = slice_job(
+        claim.task,
+        definition,
+        number=claim.slice_no,
+        generation=checkpoint["generation"],
+        scopes=tuple(checkpoint["scope_values"]),
+        relation=relation,
+        snapshot_at=snapshot_at,
     )
-    job = QueryJob(
-        job_id=slice_job_id(claim.task, claim.slice_no, checkpoint["generation"]),
-        sql=query.sql,
-        parameters=query.parameters,
-        max_bytes_billed=definition.max_bytes_billed,
-        labels=labels(claim.task, "slice"),
-    )
-    return run_job(runtime, job, budget)
+    return run_job(runtime, claim.task, definition, job, budget)
 
 
 def stream_offsets(runtime: Runtime, claim: SliceClaim, result: JobResult) -> dict[str, int]:

@@ -2,29 +2,66 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from shared.domain.definition import Definition
-from shared.domain.errors import ResultLost, RetryLater, StillRunning
-from shared.domain.ids import TaskId, view_job_id
-from shared.planning.source_query import view_query
+from shared.domain.errors import Held, PermanentError, ResultLost, RetryLater, StillRunning
+from shared.domain.ids import TaskId, slice_job_id, view_job_id
+from shared.planning.source_query import slice_query, view_query
 from shared.ports import JobResult, QueryJob
 from shared.refresh.claim import Claim
 from shared.refresh.runtime import Budget, Runtime
+from shared.refresh.spending import capped, reserve, settle
 
 _WAIT_SECONDS = 5.0
 _JOBS_AT_ONCE = 4
 
 
-def run_job(runtime: Runtime, job: QueryJob, budget: Budget) -> JobResult:
-    """Run the job, or re-attach to it, and wait for its end. OutOfTime leaves it running: a successor re-attaches."""
+def run_job(runtime: Runtime, task: TaskId, definition: Definition, job: QueryJob, budget: Budget) -> JobResult:
+    """Run the job, or re-attach to it, and wait for its end. OutOfTime leaves it running: a successor re-attaches.
+
+    Held, before it is started, when it would bill more than the caps leave.
+    """
+    reserve(runtime, task, definition, [job])
+    job = capped(runtime, task, definition, job)
+    try:
+        result = _awaited(runtime, job, budget)
+    except (ResultLost, PermanentError, Held):
+        settle(runtime, task, job, 0)
+        raise
+    settle(runtime, task, job, result.bytes_billed)
+    return result
+
+
+def _awaited(runtime: Runtime, job: QueryJob, budget: Budget) -> JobResult:
     while True:
         budget.check()
         try:
             return runtime.source.run(job, timeout=min(_WAIT_SECONDS, budget.remaining()))
         except StillRunning:
             continue
+
+
+def slice_job(
+    task: TaskId,
+    definition: Definition,
+    *,
+    number: int,
+    generation: int,
+    scopes: Sequence[str | None],
+    relation: str,
+    snapshot_at: datetime | None,
+) -> QueryJob:
+    """The job that reads a slice."""
+    query = slice_query(definition, relation=relation, snapshot_at=snapshot_at, scopes=scopes)
+    return QueryJob(
+        job_id=slice_job_id(task, number, generation),
+        sql=query.sql,
+        parameters=query.parameters,
+        max_bytes_billed=definition.max_bytes_billed,
+        labels=labels(task, "slice"),
+    )
 
 
 def labels(task: TaskId, step: str) -> dict[str, str]:
@@ -51,7 +88,7 @@ def source_relation(
             max_bytes_billed=definition.max_bytes_billed,
             labels=labels(claim.task, "view"),
         )
-        return run_job(runtime, job, budget).table
+        return run_job(runtime, claim.task, definition, job, budget).table
 
     return first_that_lasts(claim, materialise, what=f"materialise {definition.source}"), None
 

@@ -28,13 +28,14 @@ from shared.refresh.ending import end
 from shared.refresh.fence import fenced
 from shared.refresh.fillable import FILL_PLANNED, fillable
 from shared.refresh.frozen import freeze_definition
-from shared.refresh.jobs import first_that_lasts, labels, run_job, source_relation
+from shared.refresh.jobs import first_that_lasts, labels, run_job, slice_job, source_relation
 from shared.refresh.messages import owe_table_message
 from shared.refresh.plan_report import end_plan, estimate_bytes
 from shared.refresh.plan_rows import scopes_json, slices_json
 from shared.refresh.quality import judge, record_outcomes
 from shared.refresh.release import adopt, read_release
 from shared.refresh.runtime import Budget, Runtime
+from shared.refresh.spending import reserve
 from shared.refresh.staging import create_staging
 from shared.sql import statement
 
@@ -82,6 +83,8 @@ def plan(runtime: Runtime, claim: TaskClaim, definition: Definition, task: Row, 
         estimated = estimate_bytes(
             runtime, claim.task, definition, slices, relation=relation, snapshot_at=snapshot_at, budget=budget
         )
+    else:
+        _reserve(runtime, claim.task, definition, slices, relation=relation, snapshot_at=snapshot_at)
     with fenced(runtime, claim) as session:
         _commit(session, claim.task, definition, task, scopes, slices, outcomes, result, scan_from)
         if only_plan:
@@ -131,6 +134,31 @@ def _hold(
     )
 
 
+def _reserve(
+    runtime: Runtime,
+    task: TaskId,
+    definition: Definition,
+    slices: Sequence[PlannedSlice],
+    *,
+    relation: str,
+    snapshot_at: datetime | None,
+) -> None:
+    """Reserve what all slices may bill, so that none is read where another would then be refused."""
+    jobs = [
+        slice_job(
+            task,
+            definition,
+            number=one.number,
+            generation=1,
+            scopes=one.scopes,
+            relation=relation,
+            snapshot_at=snapshot_at,
+        )
+        for one in slices
+    ]
+    reserve(runtime, task, definition, jobs)
+
+
 def _aggregate(
     runtime: Runtime,
     claim: TaskClaim,
@@ -150,7 +178,7 @@ def _aggregate(
             max_bytes_billed=definition.max_bytes_billed,
             labels=labels(claim.task, "plan"),
         )
-        result = run_job(runtime, job, budget)
+        result = run_job(runtime, claim.task, definition, job, budget)
         return result, runtime.source.fetch(result)
 
     return first_that_lasts(claim, ask, what="plan")

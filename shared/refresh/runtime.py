@@ -26,6 +26,10 @@ class Limits:
     chunk_bytes: int = 32 * 1024 * 1024
     max_attempts: int = 10
     """Claims without progress, after which a task fails."""
+    max_bytes_billed_per_day: int | None = None
+    """Bytes that all BigQuery jobs of a day (UTC) may bill; None: no cap."""
+    usd_per_tib: float = 6.25
+    """Price of a TiB that is billed."""
 
 
 @dataclass(frozen=True, kw_only=True)

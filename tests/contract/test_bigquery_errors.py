@@ -151,7 +151,7 @@ def test_a_job_that_ended_in_an_error(
     assert message in str(error)
     assert getattr(error, "at_least", None) == at_least
     if isinstance(error, Held):
-        assert error.reason == "over_budget"
+        assert error.reason == "cost_cap"
 
 
 @pytest.mark.parametrize("kind", ["job", "results"])

@@ -111,7 +111,7 @@ def test_whichever_call_to_bigquery_fails_for_good_the_task_fails_with_its_error
     ("error", "status", "reason"),
     [
         (PermanentError("no", reason="bigquery_refused"), "failed", "bigquery_refused"),
-        (Held("too much", reason="over_budget", details={"job_id": "j"}), "held", "over_budget"),
+        (Held("too much", reason="cost_cap", details={"job_id": "j"}), "held", "cost_cap"),
     ],
     ids=["refused", "over budget"],
 )

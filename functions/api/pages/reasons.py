@@ -6,7 +6,7 @@ _BY_REASON = {
     "empty_source": "The source has no rows. If that is meant, release it; if not, have it delivered again.",
     "halved_source": "Far fewer rows than before. If that is meant, release it; if not, have it delivered again.",
     "scopes_held": "Some scopes are empty or too small; the quality checks on the table's page name them.",
-    "over_budget": "A job would bill more than max_bytes_billed. Raise it in the configuration, or set a lookback.",
+    "cost_cap": "BigQuery would bill more than a cap allows. Raise the cap that is named, or set a lookback.",
     "rows_quarantined": "Rows that the target cannot hold were put aside; the table's page lists them by reason.",
     "checks_warned": "It was published, but a check of the data's quality did not pass: see the table's page.",
     "append_only": "Rows have changed or vanished at the source, and the strategy append leaves them as they are.",

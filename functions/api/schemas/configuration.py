@@ -59,6 +59,7 @@ class Configuration(Answer):
     loaded_at_column: str | None
     rollback_publishes: int = Field(description="How many of the last publishes can be taken back; 0 keeps nothing.")
     drift_policies: dict[DriftKind, DriftPolicy] = Field(description="Kind of change at the source to what is done.")
+    max_bytes_billed_per_day: int | None = Field(description="Cap for all BigQuery jobs of the table in a day (UTC).")
     depends_on: dict[str, DependencyKind]
 
 
@@ -93,6 +94,7 @@ class _Fields(Body):
     loaded_at_column: Name | None = None
     rollback_publishes: int = Field(default=LEFT_OUT, ge=0, le=1000)
     drift_policies: dict[DriftKind, DriftPolicy] = Field(default=LEFT_OUT)
+    max_bytes_billed_per_day: Annotated[int, Field(ge=1, le=2**62)] | None = None
     depends_on: dict[TableText, DependencyKind] = Field(default=LEFT_OUT, max_length=1000)
 
     def given(self) -> dict[str, Any]:
