@@ -97,9 +97,14 @@ def identify() -> Identity:
     return identity
 
 
+def for_people() -> bool:
+    """Whether the path is a page's, or nobody's: of the API's calls, none."""
+    return PAGES in request.blueprints or (request.blueprint is None and not request.path.startswith("/api/"))
+
+
 def _of_session() -> Identity | None:
     """Whom the browser is signed in as: first of all, since a proxy in between may add a proof of its own."""
-    token = session.token_of(request) if PAGES in request.blueprints else None
+    token = session.token_of(request) if for_people() else None
     try:
         return signed_in(token)
     except NotIdentified:

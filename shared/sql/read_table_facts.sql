@@ -6,8 +6,9 @@ SELECT json_build_object(
             SELECT c.metric, count(*) AS scopes, count(*) FILTER (WHERE NOT c.passed) AS failed,
                 coalesce(bool_or(c.outcome = 'hold') FILTER (WHERE NOT c.passed), false) AS holds,
                 max(c.checked_at) AS checked_at,
-                to_json((array_agg(json_build_object('scope', c.scope, 'value', c.value, 'threshold', c.threshold)
-                    ORDER BY c.scope DESC) FILTER (WHERE NOT c.passed))[1:5]) AS worst
+                jsonb_path_query_array(jsonb_agg(
+                    jsonb_build_object('scope', c.scope, 'value', c.value, 'threshold', c.threshold)
+                    ORDER BY c.scope DESC) FILTER (WHERE NOT c.passed), '$[0 to 4]') AS worst
             FROM refresh.refresh_data_quality c
             WHERE c.table_schema = :schema AND c.table_name = :name
                 AND c.run_id IS NOT DISTINCT FROM (

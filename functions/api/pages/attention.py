@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from functions.api.pages import reasons
 from functions.api.pages.words import Tone
 from functions.api.schemas.status import Alert
 
@@ -57,8 +58,11 @@ class Concern:
     more: int = 0
 
 
-def concerns(found: Sequence[Alert]) -> list[Concern]:
-    """Alerts about one table as one, and tables with the same trouble together when they are many."""
+def concerns(found: Sequence[Alert], reason_of: Mapping[str, str | None]) -> list[Concern]:
+    """Alerts about one table as one, and tables with the same trouble together when they are many.
+
+    `reason_of`: why each table's last refresh ended as it did.
+    """
     about: dict[str, list[Alert]] = {}
     for alert in found:
         about.setdefault(alert.table or alert.kind, []).append(alert)
@@ -66,18 +70,18 @@ def concerns(found: Sequence[Alert]) -> list[Concern]:
     by_kind: dict[str, list[list[Alert]]] = {}
     for group in groups:
         by_kind.setdefault(group[0].kind, []).append(group)
-    made = [one for alike in by_kind.values() for one in _made(alike)]
+    made = [one for alike in by_kind.values() for one in _made(alike, reason_of)]
     return sorted(made, key=lambda one: (one.tone != "bad", _GRAVITY.get(one.kind, 3)))
 
 
-def _made(alike: list[list[Alert]]) -> Iterator[Concern]:
+def _made(alike: list[list[Alert]], reason_of: Mapping[str, str | None]) -> Iterator[Concern]:
     if len(alike) > _EACH:
         yield _of_many(alike)
     else:
-        yield from map(_of_one, alike)
+        yield from (_of_one(group, reason_of.get(group[0].table or "")) for group in alike)
 
 
-def _of_one(group: list[Alert]) -> Concern:
+def _of_one(group: list[Alert], reason: str | None) -> Concern:
     first = group[0]
     states = tuple(_STATE.get(one.kind, one.kind) for one in group if one.kind in _OF_ALL)
     return Concern(
@@ -87,7 +91,7 @@ def _of_one(group: list[Alert]) -> Concern:
         table=first.table,
         states=states,
         message=" ".join(one.message for one in group),
-        advice=ADVICE.get(first.kind, first.what_to_do),
+        advice=_advice(first, reason),
         since=first,
     )
 
@@ -110,6 +114,12 @@ def _of_many(alike: list[list[Alert]]) -> Concern:
         tables=tuple(tables[:_NAMED]),
         more=max(0, len(tables) - _NAMED),
     )
+
+
+def _advice(alert: Alert, reason: str | None) -> str:
+    status = {"quarantined": "warning"}.get(alert.kind, alert.kind)
+    special = reasons.advice(status, reason) if status in ("failed", "held", "warning") and reason else ""
+    return special or ADVICE.get(alert.kind, alert.what_to_do)
 
 
 def _tone(group: Sequence[Alert]) -> Tone:

@@ -78,7 +78,7 @@ def show() -> Response:
         counts=counts,
         facts=facts,
         shares=charts.shares(tables),
-        concerns=concerns(found),
+        concerns=concerns(found, {one.table: one.last_reason for one in tables}),
         runs=_open_runs(tables),
         run_of={one.table: one.last_run_id for one in tables if one.last_run_id},
         busy={one.table for one in tables if one.progress is not None},

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
 
 from flask import Flask, Response, current_app, g, render_template, request, url_for
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from functions.api.pages import reasons, words
 from functions.api.pages.assets import address
@@ -48,7 +49,14 @@ def set_up(app: Flask) -> None:
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
     app.jinja_env.filters.update(
-        moment=moment, since=since, number=number, size=size, duration=duration, usd=dollars, state=words.state
+        moment=moment,
+        since=since,
+        number=number,
+        size=size,
+        duration=duration,
+        usd=dollars,
+        state=words.state,
+        breakable=breakable,
     )
     app.jinja_env.globals.update(
         asset=address,
@@ -116,6 +124,11 @@ def duration(milliseconds: float | None) -> str:
     if seconds < _HOUR:
         return f"{int(seconds // _MINUTE)} min {int(seconds % _MINUTE)} s"
     return f"{int(seconds // _HOUR)} h {int(seconds % _HOUR // _MINUTE)} min"
+
+
+def breakable(name: str) -> Markup:
+    """A table's name that may go on in the next line behind its parts."""
+    return Markup(re.sub(r"([._])", r"\1<wbr>", str(escape(name))))
 
 
 def dollars(value: float | None) -> str:

@@ -4,14 +4,27 @@ from __future__ import annotations
 
 from flask import Blueprint, Flask, Response, json, request
 
-from functions.api.access import PAGES, anybody, check_same_origin
-from functions.api.pages import assets, overview, render, runs, session, sign_in, tables, trigger
+from functions.api.access import PAGES, anybody, check_same_origin, for_people
+from functions.api.pages import (
+    assets,
+    audit,
+    configuration,
+    dead_letters,
+    overview,
+    render,
+    runs,
+    session,
+    sign_in,
+    tables,
+    trigger,
+    webhooks,
+)
 from functions.api.pages.calls import CallRefused
 from functions.api.problems import MEDIA_TYPE
 
 _SAFE = {"GET", "HEAD", "OPTIONS"}
 pages = Blueprint(PAGES, __name__)
-for part in (assets, sign_in, overview, trigger, runs, tables):
+for part in (assets, sign_in, overview, trigger, runs, tables, configuration, webhooks, audit, dead_letters):
     pages.register_blueprint(part.routes)
 
 
@@ -51,5 +64,5 @@ def _for_people(response: Response) -> Response:
 def _asked_by_browser() -> bool:
     if PAGES in request.blueprints:
         return True
-    strays = request.blueprint is None and not request.path.startswith("/api/")
-    return strays and request.accept_mimetypes.best_match(["application/json", "text/html"]) == "text/html"
+    liked = request.accept_mimetypes.best_match(["application/json", "text/html"])
+    return for_people() and liked == "text/html"
