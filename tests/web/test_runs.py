@@ -23,20 +23,18 @@ def test_a_refresh_is_started_from_a_tables_page_and_watched_to_its_end(api: Api
     outcome = page.locator(".line .outcome")
     expect(outcome).to_contain_text("waits for its turn")
     api.plane.claim("a")
-    api.plane.slice("a", 0, rows_expected="100")
-    api.plane.slice("a", 1, rows_expected="100")
+    api.plane.slice("a", 0, rows_expected="100", source_rows_expected="100")
+    api.plane.slice("a", 1, rows_expected="100", source_rows_expected="100")
     api.plane.change("a", "lease_until = clock_timestamp() + interval '90 seconds'")
     expect(outcome).to_contain_text("loading, 0 of 2 slices")
     api.plane.run(
-        "UPDATE refresh.refresh_checkpoint SET status = 'done', rows_received = 100, rows_staged = 100,"
-        " started_at = now() - interval '5 seconds', finished_at = now() WHERE slice_no = 0"
+        "UPDATE refresh.refresh_checkpoint SET status = 'done', rows_read = 100, rows_received = 100,"
+        " rows_staged = 100, started_at = now() - interval '5 seconds', finished_at = now() WHERE slice_no = 0"
     )
     api.plane.change("a", "slices_open = 1")
     expect(outcome).to_contain_text("1 of 2 slices")
     expect(page.locator(".bar .slice")).to_have_count(1)
-    api.plane.run("UPDATE refresh.refresh_checkpoint SET status = 'done' WHERE slice_no = 1")
-    api.plane.change("a", "slices_open = 0, phase = 'staged', lease_until = NULL")
-    api.plane.finish("a")
+    api.plane.change("a", "slices_open = 0, phase = 'publishing', status = 'success', lease_until = NULL")
     api.plane.deliver_owed()
     expect(page.get_by_role("heading", level=1)).to_contain_text("success")
     assert [row["requested_by"] for row in api.plane.run("SELECT requested_by FROM refresh.refresh_run")] == [
