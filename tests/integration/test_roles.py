@@ -57,6 +57,7 @@ _CANNOT = {
         "let a table register itself": "INSERT INTO refresh.managed_schema VALUES ('sqp')",
         "refresh a view by itself": "REFRESH MATERIALIZED VIEW sqp.weekly_summary",
         "take a quality finding back": "DELETE FROM refresh.refresh_data_quality",
+        "build an index": "SELECT refresh.build_index('sqp', 'brands', ARRAY['client_id'])",
     },
     "refresh_api": _NOBODY
     | {
@@ -69,6 +70,8 @@ _CANNOT = {
         "clean up": "SELECT refresh.cleanup()",
         "refresh a view": "SELECT refresh.refresh_view('sqp', 'weekly_summary')",
         "stage rows": "CREATE TABLE refresh_staging.mine (id integer)",
+        "build an index by itself": "CREATE INDEX ON sqp.brands (brand)",
+        "build an index of a table that is not refreshed": "SELECT refresh.build_index('sqp', 'brands', ARRAY['brand'])",
     },
     "refresh_notifier": _NOBODY
     | {
@@ -85,6 +88,7 @@ _CANNOT = {
         "read webhooks": "SELECT FROM refresh.webhook_endpoint",
         "ask for a run": "SELECT refresh.request_run()",
         "read what is owed": "SELECT FROM refresh.refresh_outbox",
+        "build an index": "SELECT refresh.build_index('sqp', 'brands', ARRAY['client_id'])",
     },
 }
 
@@ -106,11 +110,32 @@ def _login_url(url: str, name: str) -> str:
     return parts._replace(netloc=f"{name}:secret@{parts.hostname}:{parts.port}").geturl()
 
 
+_OLDEST = Path("/usr/lib/postgresql/15/bin")
+"""Where Debian has the oldest server that is supported."""
+
+
+@pytest.fixture(scope="module", params=["session", "oldest"])
+def server(
+    request: pytest.FixtureRequest, postgres: Postgres, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Postgres]:
+    """The session's server, and PostgreSQL 15, where rights are given out otherwise (MAINTAIN, CREATEROLE, public)."""
+    if request.param == "session":
+        yield postgres
+        return
+    if not (_OLDEST / "postgres").exists():
+        pytest.skip("PostgreSQL 15 is not on this machine")
+    folder = tmp_path_factory.mktemp("oldest")
+    oldest = Postgres(folder / "postgres", log=folder / "postgres.log", bin_dir=_OLDEST, settings={"fsync": "off"})
+    with oldest:
+        yield oldest
+    oldest.remove()
+
+
 @pytest.fixture(scope="module")
-def roles(postgres: Postgres) -> Iterator[Roles]:
+def roles(server: Postgres) -> Iterator[Roles]:
     """Only the event trigger asks for a superuser; on Cloud SQL cloudsqlsuperuser may make one."""
     owner = f"owner_{secrets.token_hex(4)}"
-    url = postgres.ensure_database(owner)
+    url = server.ensure_database(owner)
     administrator = pg8000.native.Connection(**connection_arguments(url))
     administrator.run(f"CREATE ROLE {owner} LOGIN SUPERUSER CREATEROLE PASSWORD 'secret'")
     migrate(_login_url(url, owner))
@@ -121,8 +146,8 @@ def roles(postgres: Postgres) -> Iterator[Roles]:
         administrator.run(f"CREATE ROLE {owner}_{role} LOGIN PASSWORD 'secret' IN ROLE {role}")
     administrator.close()
     yield Roles(url=_login_url(url, owner), owner=owner)
-    postgres.drop_database(owner)
-    administrator = pg8000.native.Connection(**connection_arguments(postgres.url))
+    server.drop_database(owner)
+    administrator = pg8000.native.Connection(**connection_arguments(server.url))
     for role in _CANNOT:
         administrator.run(f"DROP ROLE {owner}_{role}")
     administrator.run(f"DROP ROLE {owner}")
@@ -267,6 +292,48 @@ def test_the_api_configures_and_asks_for_runs(roles: Roles) -> None:
     _run(api, "SELECT refresh.request_run(ARRAY['public.configured'], requested_by => 'somebody')")
     trail = _run(api, "SELECT event FROM refresh.refresh_audit_log WHERE table_name = 'configured' ORDER BY audit_id")
     assert [row["event"] for row in trail][:2] == ["table_registered", "config_changed"]
+
+
+def test_the_api_has_indexes_built_by_the_owner(roles: Roles) -> None:
+    api = roles.login("refresh_api")
+    _run(roles.url, 'CREATE TABLE public.indexed (id bigint, day date, "Odd ""name" text)')
+    _run(api, "SELECT refresh.register_table('public', 'indexed', 'p.d.t')")
+
+    def build(columns: str, unique: bool = False) -> str:
+        (row,) = _run(
+            api,
+            f"SELECT refresh.build_index('public', 'indexed', ARRAY[{columns}], {unique}, 'somebody') AS name",
+        )
+        return str(row["name"])
+
+    first = build("'id', 'day'", unique=True)
+    assert build("'id', 'day'") == build("'id', 'day'", unique=True) == first
+    assert build("'day', 'id'") != first
+    build("'Odd \"name'")
+    kept = _run(roles.url, "SELECT indexdef FROM pg_indexes WHERE tablename = 'indexed' ORDER BY indexdef")
+    assert [row["indexdef"].split(" ON ")[1] for row in kept] == [
+        'public.indexed USING btree ("Odd ""name")',
+        "public.indexed USING btree (day, id)",
+        "public.indexed USING btree (id, day)",
+    ]
+    trail = _run(api, "SELECT details FROM refresh.refresh_audit_log WHERE event = 'index_built' ORDER BY audit_id")
+    assert trail[0]["details"] == {
+        "by": "somebody",
+        "index": first,
+        "ddl": "CREATE UNIQUE INDEX ON public.indexed (id, day)",
+    }
+    assert len(trail) == 3
+    _run(api, "SELECT refresh.register_table('public', 'indexed', 'p.d.t', key_columns => '{id,day}')")
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"), [("'nothing'", "has no column nothing"), ("NULL", "columns is"), ("", "columns is {}")]
+)
+def test_an_index_that_cannot_be_is_refused(roles: Roles, columns: str, message: str) -> None:
+    _run(roles.url, "CREATE TABLE IF NOT EXISTS public.plain (id bigint)")
+    _run(roles.url, "SELECT refresh.register_table('public', 'plain', 'p.d.t')")
+    with pytest.raises(StoreRefused, match=message):
+        _run(roles.login("refresh_api"), f"SELECT refresh.build_index('public', 'plain', ARRAY[{columns}]::text[])")
 
 
 def test_a_connection_acts_as_the_role_that_it_was_given(roles: Roles) -> None:
