@@ -35,6 +35,11 @@ class System:
         self.store = PostgresStore(stack.postgres.url)
         self.client: bigquery.Client = stack.bigquery.client()
 
+    def reconnect(self) -> None:
+        """Leave the connections to a database that is there no longer."""
+        self.store.close()
+        self.store = PostgresStore(self.stack.postgres.url)
+
     def sql(self, text: str, **parameters: Any) -> list[Row]:
         """Run a statement in Postgres, in a transaction of its own."""
         with self.store.transaction() as session:
