@@ -1606,6 +1606,58 @@ BEGIN
     RETURN NULL;
 END $$;
 
+CREATE FUNCTION refresh.build_index(table_schema text, table_name text, columns text[], is_unique boolean DEFAULT false, requested_by text DEFAULT SESSION_USER)
+    RETURNS text
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path=pg_catalog, pg_temp SET lock_timeout=3s
+    AS $$
+DECLARE
+    relation regclass := to_regclass(format('%I.%I', $1, $2));
+    unknown text;
+    wanted smallint[];
+    index_name text;
+    ddl text;
+BEGIN
+    IF relation IS NULL OR NOT EXISTS (
+        SELECT FROM refresh.refresh_table_registry AS r WHERE (r.table_schema, r.table_name) = ($1, $2)
+    ) THEN
+        RAISE EXCEPTION '%.% is not registered', $1, $2 USING ERRCODE = 'insufficient_privilege',
+            HINT = 'Register the table first, by refresh.register_table.';
+    ELSIF coalesce(cardinality($3), 0) = 0 OR array_position($3, NULL) IS NOT NULL THEN
+        RAISE EXCEPTION 'columns is %', coalesce($3::text, 'NULL') USING ERRCODE = 'invalid_parameter_value',
+            HINT = 'Name the columns of the index, the most selective first.';
+    END IF;
+    SELECT string_agg(name, ', ' ORDER BY place) FILTER (WHERE a.attnum IS NULL), array_agg(a.attnum ORDER BY place)
+    INTO unknown, wanted
+    FROM unnest($3) WITH ORDINALITY AS given (name, place)
+    LEFT JOIN pg_attribute AS a ON a.attrelid = relation AND a.attname = given.name AND a.attnum > 0 AND NOT a.attisdropped;
+    IF unknown IS NOT NULL THEN
+        RAISE EXCEPTION '%.% has no column %', $1, $2, unknown USING ERRCODE = 'undefined_column',
+            HINT = 'Name columns of the target as they stand in Postgres.';
+    END IF;
+    SELECT i.indexrelid::regclass::text INTO index_name
+    FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indexrelid JOIN pg_am AS m ON m.oid = c.relam
+    WHERE i.indrelid = relation AND i.indisvalid AND m.amname = 'btree' AND i.indpred IS NULL AND i.indexprs IS NULL
+        AND (i.indkey::smallint[])[0:i.indnkeyatts - 1] = wanted AND (i.indisunique AND i.indimmediate OR NOT $4)
+    ORDER BY i.indexrelid LIMIT 1;
+    IF index_name IS NOT NULL THEN
+        RETURN index_name;
+    END IF;
+    ddl := format('CREATE %sINDEX ON %s (%s)', CASE WHEN $4 THEN 'UNIQUE ' ELSE '' END, relation,
+        (SELECT string_agg(quote_ident(name), ', ' ORDER BY place) FROM unnest($3) WITH ORDINALITY AS given (name, place)));
+    BEGIN
+        EXECUTE ddl;
+    EXCEPTION WHEN insufficient_privilege THEN
+        RAISE EXCEPTION '%.%: %', $1, $2, SQLERRM USING ERRCODE = 'insufficient_privilege',
+            HINT = format('ALTER TABLE %s OWNER TO %I;', relation, current_user);
+    END;
+    SELECT max(i.indexrelid)::regclass::text INTO index_name FROM pg_index AS i WHERE i.indrelid = relation;
+    INSERT INTO refresh.refresh_audit_log (table_schema, table_name, event, details)
+    VALUES ($1, $2, 'index_built', jsonb_build_object('by', $5, 'index', index_name, 'ddl', ddl));
+    RETURN index_name;
+END $$;
+REVOKE EXECUTE ON FUNCTION refresh.build_index FROM PUBLIC;
+
 CREATE FUNCTION refresh.bytes_spent(of_day date, of_schema text DEFAULT NULL::text, of_name text DEFAULT NULL::text)
     RETURNS bigint
     LANGUAGE sql STABLE
@@ -4910,6 +4962,7 @@ CREATE EVENT TRIGGER refresh_register_commented ON ddl_command_end WHEN TAG IN (
 COMMENT ON SCHEMA refresh IS 'Control plane of the BigQuery refresh: registry, runs, tasks, checkpoints, audit, outbox.';
 COMMENT ON FUNCTION refresh.actor() IS 'Who acts: the setting refresh.actor where a transaction has set it, else the database user.';
 COMMENT ON FUNCTION refresh.add_audit_month(pg_catalog.date) IS 'Gives a month (UTC, its first day) of the audit log its own partition, unless the rest holds rows of it.';
+COMMENT ON FUNCTION refresh.build_index(pg_catalog.text,pg_catalog.text,pg_catalog.text[],boolean,pg_catalog.text) IS 'Builds an index on columns of a registered table, with the rights of its owner, unless there is one; returns its name. Tables can be read meanwhile, and are not published.';
 COMMENT ON FUNCTION refresh.bytes_spent(pg_catalog.date,pg_catalog.text,pg_catalog.text) IS 'Bytes that jobs started on a day (UTC) have billed, or have reserved and may bill yet: of a table, or of all.';
 COMMENT ON FUNCTION refresh.can_widen(pg_catalog.text,pg_catalog.text) IS 'Whether every value of a type, as format_type() writes it, stays itself in the other.';
 COMMENT ON FUNCTION refresh.carry_trace() IS 'Puts the trace into the attributes of a message that is owed.';
