@@ -5,7 +5,7 @@ FROM (
     SELECT t.run_id, t.table_schema || '.' || t.table_name AS "table", t.handler, t.mode, n.trigger, n.requested_by, t.status, t.reason,
         left(t.error, 1000) AS error, n.snapshot_at, t.started_at, t.finished_at,
         refresh.duration_ms(t.started_at, t.finished_at) AS duration_ms, t.slices_total, t.rows_read, t.rows_inserted,
-        t.rows_updated, t.rows_deleted, t.rows_unchanged, t.rows_quarantined, t.bytes_billed
+        t.rows_updated, t.rows_deleted, t.rows_unchanged, t.rows_quarantined, t.bytes_billed, p.rolled_back_at
     FROM (
         SELECT run_id, table_schema, table_name
         FROM refresh.refresh_task
@@ -19,4 +19,5 @@ FROM (
     ) page
     JOIN refresh.refresh_task t USING (run_id, table_schema, table_name)
     JOIN refresh.refresh_run n USING (run_id)
+    LEFT JOIN refresh.refresh_publish p USING (run_id, table_schema, table_name)
 ) listed

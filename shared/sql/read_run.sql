@@ -25,9 +25,12 @@ CROSS JOIN LATERAL (
             'rows_quarantined', t.rows_quarantined, 'rows_superseded', t.rows_superseded, 'rows_merged', t.rows_merged,
             'bytes_billed', t.bytes_billed,
             'usd', round(t.bytes_billed / 1099511627776.0 * CAST(:usd_per_tib AS numeric), 6),
+            'rolled_back', CASE WHEN p.rolled_back_at IS NOT NULL THEN json_build_object('run_id', p.run_id, 'at', p.rolled_back_at,
+                'by', p.rolled_back_by, 'reason', p.rollback_reason) END,
             'bigquery_job_id', t.bigquery_job_id, 'details', t.details, 'slices', coalesce(slices.listed, '[]')
         ) ORDER BY t.priority, t.table_schema, t.table_name) AS listed
     FROM refresh.refresh_task t
+    LEFT JOIN refresh.refresh_publish p USING (run_id, table_schema, table_name)
     LEFT JOIN LATERAL (
         SELECT json_agg(json_build_object(
                 'slice_no', c.slice_no, 'status', c.status, 'scopes', cardinality(c.scope_values),

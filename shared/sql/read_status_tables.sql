@@ -17,7 +17,7 @@ FROM (
         latest.finished_at AS last_finished_at,
         CASE WHEN latest.status NOT IN ('success', 'no_new_data') THEN left(coalesce(latest.error, latest.reason), 1000) END
             AS recent_error,
-        open.progress
+        undone.rolled_back, open.progress
     FROM refresh.refresh_table_registry r
     CROSS JOIN LATERAL (SELECT greatest(r.frequency_hours, CAST(:trigger_hours AS integer)) AS interval_hours) age
     LEFT JOIN refresh.materialized_view_refresh_status view USING (table_schema, table_name)
@@ -30,14 +30,24 @@ FROM (
         LIMIT 1
     ) latest ON true
     LEFT JOIN LATERAL (
-        SELECT coalesce(r.scanned_snapshot_at, (
+        SELECT (array_agg(p.scanned_snapshot_before ORDER BY p.publish_id))[1] AS data_as_of,
+            (array_agg(json_build_object('run_id', p.run_id, 'at', p.rolled_back_at, 'by', p.rolled_back_by,
+                'reason', p.rollback_reason) ORDER BY p.publish_id DESC))[1] AS rolled_back
+        FROM refresh.refresh_publish p
+        WHERE p.table_schema = r.table_schema AND p.table_name = r.table_name AND p.rolled_back_at IS NOT NULL
+            AND p.rolled_back_at >= (
+                SELECT min(s.refused_at) FROM refresh.refresh_partition_state s
+                WHERE s.table_schema = r.table_schema AND s.table_name = r.table_name AND s.refused_at IS NOT NULL)
+    ) undone ON true
+    LEFT JOIN LATERAL (
+        SELECT CASE WHEN undone.rolled_back IS NOT NULL THEN undone.data_as_of ELSE coalesce(r.scanned_snapshot_at, (
             SELECT coalesce(n.snapshot_at, t.finished_at)
             FROM refresh.refresh_task t
             JOIN refresh.refresh_run n USING (run_id)
             WHERE t.table_schema = r.table_schema AND t.table_name = r.table_name AND t.mode = 'live'
                 AND t.status IN ('success', 'no_new_data', 'warning')
             ORDER BY t.finished_at DESC
-            LIMIT 1)) AS data_as_of
+            LIMIT 1)) END AS data_as_of
     ) good ON true
     LEFT JOIN (
         SELECT DISTINCT ON (t.table_schema, t.table_name) t.table_schema, t.table_name, t.status,

@@ -74,7 +74,7 @@ def change_configurations(
 
     409: a change does not fit source, target or dependencies as they are.
     """
-    changes = [_change(_table(name), wanted, version=None) for name, wanted in json.tables.items()]
+    changes = [_change(table_of_path(name), wanted, version=None) for name, wanted in json.tables.items()]
     with wiring.store().transaction() as session:
         version = session.run(statement("configurations_version"))[0]["version"]
         known = {
@@ -97,7 +97,7 @@ def register(json: Registration) -> tuple[Configuration, HTTPStatus, dict[str, s
     404: the table does not exist in Postgres; GET /api/refresh/registration-suggestion has DDL for it. 409: it is
     registered already, or does not fit its source.
     """
-    table = _table(json.table)
+    table = table_of_path(json.table)
     options = (
         {"handler": "generic"}
         | json.given()
@@ -118,7 +118,7 @@ def register(json: Registration) -> tuple[Configuration, HTTPStatus, dict[str, s
 def suggest_registration(query: SuggestionQuery) -> RegistrationSuggestion:
     """Key, scope, types and DDL for a new table, by the schema of its source in BigQuery. 404: it cannot be read."""
     try:
-        found = suggestions.suggest_registration(wiring.source(), query.source, _table(query.table))
+        found = suggestions.suggest_registration(wiring.source(), query.source, table_of_path(query.table))
     except InvalidRegistration as error:
         raise not_found(f"{error}.") from error
     registration = {"table": query.table, **found.options}
@@ -129,7 +129,7 @@ def suggest_registration(query: SuggestionQuery) -> RegistrationSuggestion:
 @call(Configuration, tag="configuration", errors=(404,), paths=_TABLE)
 def configuration(table: str) -> tuple[Configuration, HTTPStatus, dict[str, str]]:
     """How a table is refreshed. The ETag is its config_version, in quotes."""
-    return _answer(_table(table))
+    return _answer(table_of_path(table))
 
 
 @routes.put("/api/refresh/config/<table>")
@@ -141,7 +141,7 @@ def change_configuration(
 
     409: the change does not fit source, target or dependencies as they are; the detail says what to do.
     """
-    name = _table(table)
+    name = table_of_path(table)
     _make([_change(name, json, version=_version(headers.if_match))])
     return _answer(name)
 
@@ -150,7 +150,7 @@ def change_configuration(
 @call(ConfigurationPreview, tag="configuration", errors=(404, 409, 415), paths=_TABLE)
 def preview_configuration(table: str, json: ConfigurationChange) -> ConfigurationPreview:
     """What the next refresh would do because of a change. Checks it as PUT does, and changes nothing."""
-    name = _table(table)
+    name = table_of_path(table)
     wanted = _change(name, json, version=None)
     try:
         found = operations.preview(wiring.store(), wiring.source(), wanted, actor=caller().subject)
@@ -163,7 +163,7 @@ def preview_configuration(table: str, json: ConfigurationChange) -> Configuratio
 @call(SizeSuggestions, tag="configuration", errors=(404,), paths=_TABLE)
 def suggest_sizes(table: str) -> SizeSuggestions:
     """Slice size, lanes and cap that would suit the table, by its last refreshes. Never applied by themselves."""
-    name = _table(table)
+    name = table_of_path(table)
     try:
         found = suggestions.suggest_sizes(wiring.store(), name)
     except TablesUnknown as error:
@@ -215,7 +215,7 @@ def _read(text: str | None) -> list[Configuration]:
     return [Configuration(**row.pop("configuration"), **row) for row in map(dict, rows)]
 
 
-def _table(text: str) -> TableName:
+def table_of_path(text: str) -> TableName:
     """The table of a path; one that is no name is not found."""
     try:
         if text.isprintable():

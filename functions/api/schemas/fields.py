@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
+from uuid import UUID
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -83,6 +84,15 @@ class Answer(BaseModel):
     """A JSON answer."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Rollback(Answer):
+    """That a run was taken back."""
+
+    run_id: UUID
+    at: datetime
+    by: str
+    reason: str | None
 
 
 class Pagination(Answer):

@@ -54,6 +54,7 @@ class Ended(Answer):
     rows_unchanged: int
     rows_quarantined: int
     bytes_billed: int
+    rolled_back_at: dt.datetime | None = Field(description="When it was taken back.")
 
 
 class HistorySummary(Answer):

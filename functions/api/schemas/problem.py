@@ -23,4 +23,5 @@ class Problem(BaseModel):
     detail: str
     errors: list[FieldProblem] | None = None
     tables: list[str] | None = Field(default=None, description="The tables that are in the way, at most 100.")
+    runs: list[str] | None = Field(default=None, description="The runs that are in the way, the newest first.")
     run_id: str | None = Field(default=None, description="The run that is in the way, or is meant.")

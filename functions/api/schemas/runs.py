@@ -14,6 +14,7 @@ from functions.api.schemas.fields import (
     Paged,
     Pagination,
     Query,
+    Rollback,
     RunMode,
     RunState,
     TableText,
@@ -133,6 +134,7 @@ class RunTable(Answer):
     rows_merged: int
     bytes_billed: int
     usd: float
+    rolled_back: Rollback | None = Field(description="By whom it was taken back.")
     bigquery_job_id: str | None
     details: dict[str, Any]
     slices: list[Slice] = Field(description="The first 500; kept for two weeks.")

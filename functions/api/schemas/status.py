@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from functions.api.schemas.fields import Answer, EndedState, RunMode
+from functions.api.schemas.fields import Answer, EndedState, Rollback, RunMode
 
 TableState = Literal[
     "never_refreshed", "disabled", "queued", "running", "success", "no_new_data", "warning", "held", "failed", "skipped"
@@ -52,6 +52,9 @@ class TableStatus(Answer):
     last_run_id: UUID | None
     last_finished_at: datetime | None
     recent_error: str | None
+    rolled_back: Rollback | None = Field(
+        description="What was taken back last, as long as no other content of the same scopes was published."
+    )
     progress: Progress | None
 
 
