@@ -2,6 +2,7 @@
 -- `python -m infra.migrations snapshot`, and a test compares it with a database that was migrated.
 
 CREATE SCHEMA refresh;
+CREATE SCHEMA refresh_shadow;
 CREATE SCHEMA refresh_staging;
 CREATE SCHEMA refresh_undo;
 CREATE SCHEMA sqp;
@@ -344,6 +345,70 @@ CREATE TABLE refresh.refresh_run (
     CONSTRAINT refresh_run_trigger_check CHECK ((trigger = ANY (ARRAY['schedule'::text, 'manual'::text, 'replay'::text])))
 );
 
+CREATE TABLE refresh.refresh_shadow (
+    table_schema text NOT NULL,
+    table_name text NOT NULL,
+    shadow_name text NOT NULL,
+    shape text NOT NULL,
+    created_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+    columns text[],
+    key_columns text[],
+    scope_column text,
+    scope_bucket text,
+    held_scopes text[] NOT NULL DEFAULT '{}'::text[],
+    last_refreshed_at timestamp with time zone,
+    last_data_period text,
+    data_version bigint NOT NULL DEFAULT 0,
+    scanned_snapshot_at timestamp with time zone,
+    scanned_from text,
+    promoted_by_transaction xid8,
+    CONSTRAINT refresh_shadow_shadow_name_key UNIQUE (shadow_name),
+    CONSTRAINT refresh_shadow_pkey PRIMARY KEY (table_schema, table_name),
+    CONSTRAINT refresh_shadow_table_schema_table_name_fkey FOREIGN KEY (table_schema, table_name) REFERENCES refresh.refresh_table_registry(table_schema, table_name) ON DELETE CASCADE
+);
+
+CREATE TABLE refresh.refresh_shadow_report (
+    table_schema text NOT NULL,
+    table_name text NOT NULL,
+    day date NOT NULL,
+    run_id uuid NOT NULL,
+    compared_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+    definition_hash text NOT NULL,
+    rows_shadow bigint NOT NULL,
+    rows_live bigint NOT NULL,
+    missing bigint NOT NULL,
+    extra bigint NOT NULL,
+    differing bigint NOT NULL,
+    scopes_held bigint NOT NULL,
+    columns jsonb NOT NULL,
+    scopes jsonb NOT NULL,
+    samples jsonb NOT NULL,
+    clean boolean GENERATED STORED ((missing = 0) AND (extra = 0) AND (differing = 0) AND (scopes_held = 0)),
+    CONSTRAINT refresh_shadow_report_pkey PRIMARY KEY (table_schema, table_name, day),
+    CONSTRAINT refresh_shadow_report_table_schema_table_name_fkey FOREIGN KEY (table_schema, table_name) REFERENCES refresh.refresh_table_registry(table_schema, table_name) ON DELETE CASCADE
+);
+
+CREATE TABLE refresh.refresh_shadow_state (
+    table_schema text NOT NULL,
+    table_name text NOT NULL,
+    scope text,
+    fingerprint text,
+    definition_hash text NOT NULL,
+    snapshot_at timestamp with time zone NOT NULL,
+    rows bigint NOT NULL,
+    rows_quarantined bigint NOT NULL DEFAULT 0,
+    run_id uuid NOT NULL,
+    refused_fingerprint text,
+    published_at timestamp with time zone NOT NULL DEFAULT now(),
+    refused jsonb NOT NULL DEFAULT '{}'::jsonb,
+    refused_at timestamp with time zone,
+    refused_why jsonb NOT NULL DEFAULT '{}'::jsonb,
+    CONSTRAINT refresh_shadow_state_table_schema_table_name_scope_key UNIQUE NULLS NOT DISTINCT (table_schema, table_name, scope),
+    CONSTRAINT refresh_shadow_state_table_schema_table_name_fkey FOREIGN KEY (table_schema, table_name) REFERENCES refresh.refresh_shadow(table_schema, table_name) ON DELETE CASCADE,
+    CONSTRAINT refresh_partition_state_refused_check CHECK ((jsonb_typeof(refused) = 'object'::text)),
+    CONSTRAINT refresh_partition_state_refused_why_check CHECK ((jsonb_typeof(refused_why) = 'object'::text))
+);
+
 CREATE TABLE refresh.refresh_source_schema (
     table_schema text NOT NULL,
     table_name text NOT NULL,
@@ -389,6 +454,8 @@ CREATE TABLE refresh.refresh_table_registry (
     rollback_publishes integer NOT NULL DEFAULT 7,
     drift_policies jsonb NOT NULL DEFAULT '{}'::jsonb,
     max_bytes_billed_per_day bigint,
+    shadow_clean_days integer NOT NULL DEFAULT 14,
+    shadow_tolerances jsonb NOT NULL DEFAULT '{}'::jsonb,
     CONSTRAINT refresh_table_registry_pkey PRIMARY KEY (table_schema, table_name),
     CONSTRAINT refresh_table_registry_check CHECK (((source IS NOT NULL) OR (handler = 'summaries'::text))),
     CONSTRAINT refresh_table_registry_check1 CHECK (((strategy <> 'append'::text) OR (cardinality(key_columns) > 0) OR (handler = ANY (ARRAY['asin'::text, 'search_queries'::text])))),
@@ -1349,6 +1416,7 @@ CREATE INDEX refresh_run_created ON refresh.refresh_run USING btree (created_at 
 CREATE INDEX refresh_run_open ON refresh.refresh_run USING btree (created_at) WHERE (status = 'running'::text);
 CREATE INDEX refresh_run_release ON refresh.refresh_run USING btree (((request ->> 'release_of'::text))) WHERE (request ? 'release_of'::text);
 CREATE INDEX refresh_run_replay ON refresh.refresh_run USING btree (replay_of) WHERE (replay_of IS NOT NULL);
+CREATE INDEX refresh_shadow_state_table_schema_table_name_idx ON refresh.refresh_shadow_state USING btree (table_schema, table_name) WHERE (refused_at IS NOT NULL);
 CREATE INDEX refresh_task_ended ON refresh.refresh_task USING btree (finished_at DESC, run_id, table_schema, table_name) WHERE (finished_at IS NOT NULL);
 CREATE INDEX refresh_task_ended_as ON refresh.refresh_task USING btree (status, finished_at DESC, run_id, table_schema, table_name) WHERE (finished_at IS NOT NULL);
 CREATE INDEX refresh_task_good ON refresh.refresh_task USING btree (table_schema, table_name, finished_at DESC) WHERE (status = ANY (ARRAY['success'::text, 'no_new_data'::text, 'warning'::text]));
@@ -1702,6 +1770,27 @@ BEGIN
     END IF;
     IF parent IS NOT NULL THEN
         NEW.attributes := NEW.attributes || jsonb_build_object('traceparent', parent);
+    END IF;
+    RETURN NEW;
+END $$;
+
+CREATE FUNCTION refresh.change_mode()
+    RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path=pg_catalog, pg_temp
+    AS $$
+BEGIN
+    IF OLD.mode = 'shadow' AND NEW.mode = 'live' AND NOT EXISTS (
+        SELECT FROM refresh.refresh_shadow s
+        WHERE s.table_schema = NEW.table_schema AND s.table_name = NEW.table_name AND s.promoted_by_transaction = pg_current_xact_id()
+    ) THEN
+        PERFORM refresh.refuse_registration(NEW, 'mode', 'is shadow, from which a table becomes live by promotion',
+            format('SELECT refresh.promote(%L), or set mode to disabled first to give up its shadow.', NEW.table_schema || '.' || NEW.table_name));
+    ELSIF NEW.mode = 'shadow' AND OLD.mode <> 'shadow' THEN
+        NEW.scanned_snapshot_at := NULL;
+        NEW.scanned_from := NULL;
+        UPDATE refresh.refresh_partition_state p SET definition_hash = ''
+        WHERE p.table_schema = NEW.table_schema AND p.table_name = NEW.table_name;
     END IF;
     RETURN NEW;
 END $$;
@@ -2085,6 +2174,50 @@ BEGIN
     END IF;
 END $$;
 
+CREATE FUNCTION refresh.check_shadow_rules()
+    RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path=pg_catalog, pg_temp
+    AS $$
+DECLARE
+    rule record;
+    relation regclass := to_regclass(format('%I.%I', NEW.table_schema, NEW.table_name));
+BEGIN
+    IF NEW.shadow_clean_days NOT BETWEEN 1 AND 365 OR NEW.shadow_clean_days IS NULL THEN
+        PERFORM refresh.refuse_registration(NEW, 'shadow_clean_days', format('is %s', NEW.shadow_clean_days),
+            'Set shadow_clean_days to a number of days from 1 to 365.');
+    END IF;
+    IF jsonb_typeof(NEW.shadow_tolerances) IS DISTINCT FROM 'object' THEN
+        PERFORM refresh.refuse_registration(NEW, 'shadow_tolerances', format('is %s', NEW.shadow_tolerances),
+            'Set shadow_tolerances to a JSON object from target column to {"absolute": …}, {"relative": …} or {"ignore": true}.');
+    END IF;
+    FOR rule IN
+        SELECT key, value, refresh.column_type(relation, key) AS type FROM jsonb_each(NEW.shadow_tolerances) WHERE relation IS NOT NULL
+    LOOP
+        IF rule.type IS NULL THEN
+            PERFORM refresh.refuse_registration(NEW, 'shadow_tolerances', format('names %s, which the table does not have', rule.key),
+                format('Choose from its columns: %s.', refresh.column_names(relation)));
+        ELSIF rule.key = ANY (NEW.key_columns) OR rule.key IS NOT DISTINCT FROM NEW.scope_column THEN
+            PERFORM refresh.refuse_registration(NEW, 'shadow_tolerances', format('names %s, by which rows are told apart', rule.key),
+                'Key and scope are compared as they are.');
+        ELSIF rule.value = '{"ignore": true}' THEN
+            CONTINUE;
+        ELSIF jsonb_typeof(rule.value) <> 'object' OR rule.value = '{}' OR rule.value - ARRAY['absolute', 'relative'] <> '{}'
+            OR EXISTS (SELECT FROM jsonb_each(rule.value) AS given
+                WHERE jsonb_typeof(given.value) <> 'number' OR (given.value #>> '{}')::numeric < 0) THEN
+            PERFORM refresh.refuse_registration(NEW, 'shadow_tolerances', format('has %s for %s', rule.value, rule.key),
+                'Write {"absolute": number}, {"relative": fraction}, both of 0 or more, or {"ignore": true}.');
+        ELSIF rule.type NOT IN ('int2', 'int4', 'int8', 'numeric', 'float4', 'float8') THEN
+            PERFORM refresh.refuse_registration(NEW, 'shadow_tolerances', format('has %s for %s, which is of type %s', rule.value, rule.key, rule.type),
+                'Numbers have a tolerance; any other column can only be left out, by {"ignore": true}.');
+        ELSIF cardinality(NEW.key_columns) = 0 THEN
+            PERFORM refresh.refuse_registration(NEW, 'shadow_tolerances', format('has %s for %s, and the table has no key', rule.value, rule.key),
+                'Without a key rows are compared as a whole: leave the column out, by {"ignore": true}.');
+        END IF;
+    END LOOP;
+    RETURN NEW;
+END $$;
+
 CREATE FUNCTION refresh.check_source(entry refresh.refresh_table_registry)
     RETURNS void
     LANGUAGE plpgsql
@@ -2192,7 +2325,7 @@ BEGIN
             ('handler', entry.handler, entry.handler IN ('asin', 'search_queries', 'summaries', 'generic'),
                 'asin, search_queries, summaries or generic'),
             ('strategy', entry.strategy, entry.strategy IN ('merge', 'append', 'replace'), 'merge, append or replace'),
-            ('mode', entry.mode, entry.mode IN ('live', 'shadow', 'dry_run', 'disabled'), 'live, dry_run or disabled'),
+            ('mode', entry.mode, entry.mode IN ('live', 'shadow', 'dry_run', 'disabled'), 'live, shadow, dry_run or disabled'),
             ('priority', entry.priority::text, entry.priority BETWEEN 0 AND 1000, 'from 0 (first) to 1000'),
             ('frequency_hours', entry.frequency_hours::text, entry.frequency_hours BETWEEN 1 AND 168, 'from 1 to 168'),
             ('lookback', entry.lookback::text, entry.lookback > 0, 'a number of days above 0, or NULL to scan everything'),
@@ -2213,10 +2346,8 @@ BEGIN
         PERFORM refresh.refuse_registration(entry, wrong.field, format('is %s', wrong.value),
             format('Set %s to %s.', wrong.field, wrong.allowed));
     END LOOP;
-    IF entry.mode = 'shadow' THEN
-        PERFORM refresh.refuse_registration(entry, 'mode', 'shadow is not available yet', 'Set mode to live, dry_run or disabled.');
-    ELSIF entry.mode = 'dry_run' AND entry.handler = 'summaries' THEN
-        PERFORM refresh.refuse_registration(entry, 'mode', 'dry_run is for tables, and this is a materialized view',
+    IF entry.mode IN ('shadow', 'dry_run') AND entry.handler = 'summaries' THEN
+        PERFORM refresh.refuse_registration(entry, 'mode', format('%s is for tables, and this is a materialized view', entry.mode),
             'Set mode to live or disabled.');
     END IF;
     FOR wrong IN
@@ -2233,6 +2364,19 @@ BEGIN
                 CASE wrong.name WHEN 'scope_history' THEN 'from 1, without decimals' ELSE 'from 0 to 1' END));
     END LOOP;
 END $$;
+
+CREATE FUNCTION refresh.clean_days(of_schema text, of_name text)
+    RETURNS integer
+    LANGUAGE sql STABLE
+    SET search_path=pg_catalog, pg_temp
+    AS $$
+WITH reports AS (
+    SELECT r.day, r.clean AND r.definition_hash = first_value(r.definition_hash) OVER (ORDER BY r.day DESC) AS clean
+    FROM refresh.refresh_shadow_report r JOIN refresh.refresh_shadow s USING (table_schema, table_name)
+    WHERE r.table_schema = of_schema AND r.table_name = of_name AND r.compared_at >= s.created_at
+)
+SELECT count(*)::integer FROM reports WHERE day > coalesce((SELECT max(day) FROM reports WHERE NOT clean), '-infinity')
+$$;
 
 CREATE FUNCTION refresh.cleanup(checkpoint_days integer DEFAULT 14, audit_months integer DEFAULT 13, quarantine_days integer DEFAULT 90, outbox_days integer DEFAULT 7, staging_hours integer DEFAULT 48, quality_days integer DEFAULT 400, batch_rows integer DEFAULT 100000, as_of timestamp with time zone DEFAULT now(), undo_days integer DEFAULT 30, undo_bytes bigint DEFAULT '21474836480'::bigint)
     RETURNS jsonb
@@ -2398,6 +2542,17 @@ BEGIN
     WHERE endpoint_id = endpoint AND state = 'pending' AND coalesce(lease_until, '-infinity') <= clock_timestamp();
     RETURN true;
 END $$;
+
+CREATE FUNCTION refresh.drop_shadow(of_schema text, of_name text)
+    RETURNS void
+    LANGUAGE plpgsql
+    SET search_path=pg_catalog, pg_temp
+    AS $$
+BEGIN
+    EXECUTE format('DROP TABLE IF EXISTS refresh_shadow.%I', refresh.shadow_name(of_schema, of_name));
+    DELETE FROM refresh.refresh_shadow s WHERE s.table_schema = of_schema AND s.table_name = of_name;
+END $$;
+REVOKE EXECUTE ON FUNCTION refresh.drop_shadow FROM PUBLIC;
 
 CREATE FUNCTION refresh.drop_staging(held_since timestamp with time zone)
     RETURNS jsonb
@@ -2867,6 +3022,47 @@ LEFT JOIN pg_operator o ON o.oid = m.amopopr
 LEFT JOIN pg_namespace n ON n.oid = o.oprnamespace
 $$;
 
+CREATE FUNCTION refresh.make_shadow(of_schema text, of_name text)
+    RETURNS text
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path=pg_catalog, pg_temp
+    AS $$
+DECLARE
+    relation regclass := to_regclass(format('%I.%I', of_schema, of_name));
+    name text := refresh.shadow_name(of_schema, of_name);
+    now_shaped text := refresh.table_shape(relation);
+    serial record;
+BEGIN
+    IF EXISTS (
+        SELECT FROM refresh.refresh_shadow s WHERE s.table_schema = of_schema AND s.table_name = of_name AND s.shape = now_shaped
+            AND to_regclass(format('refresh_shadow.%I', name)) IS NOT NULL
+    ) THEN
+        RETURN name;
+    END IF;
+    PERFORM FROM refresh.refresh_table_registry r
+    WHERE r.table_schema = of_schema AND r.table_name = of_name AND r.handler <> 'summaries' FOR NO KEY UPDATE;
+    IF NOT FOUND OR relation IS NULL THEN
+        RAISE EXCEPTION '%.% is not a registered table', of_schema, of_name USING ERRCODE = 'undefined_table',
+            HINT = 'Register the table first. A materialized view has no shadow.';
+    END IF;
+    PERFORM refresh.drop_shadow(of_schema, of_name);
+    EXECUTE format('CREATE TABLE refresh_shadow.%I (LIKE %s INCLUDING DEFAULTS INCLUDING IDENTITY INCLUDING GENERATED '
+        'INCLUDING CONSTRAINTS INCLUDING INDEXES INCLUDING STORAGE)', name, relation);
+    FOR serial IN
+        SELECT a.attname FROM pg_attribute a JOIN pg_attrdef d ON (d.adrelid, d.adnum) = (a.attrelid, a.attnum)
+        WHERE a.attrelid = relation AND a.attidentity = '' AND pg_get_expr(d.adbin, d.adrelid) LIKE '%nextval(%'
+    LOOP
+        EXECUTE format('ALTER TABLE refresh_shadow.%1$I ALTER COLUMN %2$I DROP DEFAULT', name, serial.attname);
+        IF NOT EXISTS (SELECT FROM refresh.unique_keys(relation) AS k WHERE serial.attname::text = ANY (k)) THEN
+            EXECUTE format('ALTER TABLE refresh_shadow.%1$I ALTER COLUMN %2$I DROP NOT NULL', name, serial.attname);
+        END IF;
+    END LOOP;
+    EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON refresh_shadow.%I TO refresh_loader', name);
+    INSERT INTO refresh.refresh_shadow (table_schema, table_name, shadow_name, shape) VALUES (of_schema, of_name, name, now_shaped);
+    RETURN name;
+END $$;
+REVOKE EXECUTE ON FUNCTION refresh.make_shadow FROM PUBLIC;
+
 CREATE FUNCTION refresh.mode_allows(table_mode text, run_mode text)
     RETURNS boolean
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -3327,7 +3523,7 @@ BEGIN
     RETURN entry;
 END $$;
 
-CREATE FUNCTION refresh.register_table(table_schema text, table_name text, source text DEFAULT NULL::text, handler text DEFAULT 'generic'::text, column_map jsonb DEFAULT '{}'::jsonb, key_columns text[] DEFAULT '{}'::text[], scope_column text DEFAULT NULL::text, scope_bucket text DEFAULT NULL::text, strategy text DEFAULT 'merge'::text, mode text DEFAULT 'live'::text, priority integer DEFAULT 100, frequency_hours integer DEFAULT 24, lookback integer DEFAULT NULL::integer, slice_target_rows integer DEFAULT 250000, parallelism integer DEFAULT 1, max_bytes_billed bigint DEFAULT NULL::bigint, checks jsonb DEFAULT '{}'::jsonb, nul_policies jsonb DEFAULT '{}'::jsonb, loaded_at_column text DEFAULT NULL::text, depends_on jsonb DEFAULT NULL::jsonb, rollback_publishes integer DEFAULT 7, drift_policies jsonb DEFAULT '{}'::jsonb, max_bytes_billed_per_day bigint DEFAULT NULL::bigint)
+CREATE FUNCTION refresh.register_table(table_schema text, table_name text, source text DEFAULT NULL::text, handler text DEFAULT 'generic'::text, column_map jsonb DEFAULT '{}'::jsonb, key_columns text[] DEFAULT '{}'::text[], scope_column text DEFAULT NULL::text, scope_bucket text DEFAULT NULL::text, strategy text DEFAULT 'merge'::text, mode text DEFAULT 'live'::text, priority integer DEFAULT 100, frequency_hours integer DEFAULT 24, lookback integer DEFAULT NULL::integer, slice_target_rows integer DEFAULT 250000, parallelism integer DEFAULT 1, max_bytes_billed bigint DEFAULT NULL::bigint, checks jsonb DEFAULT '{}'::jsonb, nul_policies jsonb DEFAULT '{}'::jsonb, loaded_at_column text DEFAULT NULL::text, depends_on jsonb DEFAULT NULL::jsonb, rollback_publishes integer DEFAULT 7, drift_policies jsonb DEFAULT '{}'::jsonb, max_bytes_billed_per_day bigint DEFAULT NULL::bigint, shadow_clean_days integer DEFAULT 14, shadow_tolerances jsonb DEFAULT '{}'::jsonb)
     RETURNS refresh.refresh_table_registry
     LANGUAGE sql
     SET search_path=pg_catalog, pg_temp
@@ -3339,7 +3535,8 @@ SELECT * FROM refresh.register_options(table_schema, table_name, jsonb_build_obj
     'slice_target_rows', slice_target_rows, 'parallelism', parallelism, 'max_bytes_billed', max_bytes_billed,
     'checks', checks, 'nul_policies', nul_policies, 'loaded_at_column', loaded_at_column, 'depends_on', depends_on,
     'rollback_publishes', rollback_publishes, 'drift_policies', drift_policies,
-    'max_bytes_billed_per_day', max_bytes_billed_per_day))
+    'max_bytes_billed_per_day', max_bytes_billed_per_day, 'shadow_clean_days', shadow_clean_days,
+    'shadow_tolerances', shadow_tolerances))
 $$;
 
 CREATE FUNCTION refresh.release("table" text, run_id uuid DEFAULT NULL::uuid, requested_by text DEFAULT CURRENT_USER, idempotency_key text DEFAULT NULL::text, request_hash text DEFAULT NULL::text)
@@ -3555,6 +3752,11 @@ BEGIN
     ON CONFLICT ON CONSTRAINT refresh_dependency_pkey DO UPDATE SET kind = EXCLUDED.kind WHERE d.kind <> EXCLUDED.kind;
 END $$;
 
+CREATE FUNCTION refresh.shadow_name(of_schema text, of_name text)
+    RETURNS text
+    LANGUAGE sql IMMUTABLE
+    RETURN CASE WHEN ((octet_length(of_schema) + octet_length(of_name)) < 63) THEN ((of_schema || '.'::text) || of_name) ELSE ('shadow_'::text || encode(substr(sha256(convert_to(((of_schema || '.'::text) || of_name), 'UTF8'::name)), 1, 20), 'hex'::text)) END;
+
 CREATE FUNCTION refresh.shown_webhook(entry refresh.webhook_endpoint)
     RETURNS jsonb
     LANGUAGE sql IMMUTABLE
@@ -3562,6 +3764,17 @@ CREATE FUNCTION refresh.shown_webhook(entry refresh.webhook_endpoint)
     AS $$
 SELECT jsonb_build_object('url', entry.url, 'kind', entry.kind, 'description', entry.description,
     'events', entry.events, 'tables', entry.tables)
+$$;
+
+CREATE FUNCTION refresh.table_shape(relation regclass)
+    RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path=pg_catalog, pg_temp
+    AS $$
+SELECT string_agg(quote_ident(attname) || ' ' || format_type(atttypid, atttypmod) || CASE WHEN attnotnull THEN ' not null' ELSE '' END,
+    ', ' ORDER BY attname)
+    || coalesce('; ' || (SELECT string_agg(array_to_string(k, '+'), ', ' ORDER BY k) FROM refresh.unique_keys(relation) AS k), '')
+FROM pg_attribute WHERE attrelid = relation AND attnum > 0 AND NOT attisdropped
 $$;
 
 CREATE FUNCTION refresh.tables_behind(task refresh.refresh_task)
@@ -4922,11 +5135,13 @@ CREATE TRIGGER guard_named_sql BEFORE INSERT OR DELETE OR UPDATE ON refresh.refr
 CREATE TRIGGER carry_trace BEFORE INSERT ON refresh.refresh_outbox FOR EACH ROW WHEN ((NOT (new.attributes ? 'traceparent'::text))) EXECUTE FUNCTION refresh.carry_trace();
 CREATE TRIGGER audit_run_move AFTER INSERT OR UPDATE ON refresh.refresh_run FOR EACH ROW EXECUTE FUNCTION refresh.audit_run_move();
 CREATE TRIGGER audit_configuration AFTER INSERT OR DELETE OR UPDATE ON refresh.refresh_table_registry FOR EACH ROW EXECUTE FUNCTION refresh.audit_configuration();
+CREATE TRIGGER change_mode BEFORE UPDATE ON refresh.refresh_table_registry FOR EACH ROW WHEN ((new.mode <> old.mode)) EXECUTE FUNCTION refresh.change_mode();
 CREATE TRIGGER check_drift_policies BEFORE INSERT OR UPDATE OF drift_policies ON refresh.refresh_table_registry FOR EACH ROW WHEN ((jsonb_typeof(new.drift_policies) = 'object'::text)) EXECUTE FUNCTION refresh.check_drift_policies();
 CREATE TRIGGER check_max_bytes_billed_per_day BEFORE INSERT OR UPDATE OF max_bytes_billed_per_day ON refresh.refresh_table_registry FOR EACH ROW WHEN ((new.max_bytes_billed_per_day <= 0)) EXECUTE FUNCTION refresh.check_max_bytes_billed_per_day();
 CREATE TRIGGER check_quality_rules BEFORE INSERT OR UPDATE OF checks ON refresh.refresh_table_registry FOR EACH ROW WHEN ((jsonb_typeof(new.checks) = 'object'::text)) EXECUTE FUNCTION refresh.check_quality_rules();
 CREATE TRIGGER check_registration BEFORE INSERT OR UPDATE ON refresh.refresh_table_registry FOR EACH ROW EXECUTE FUNCTION refresh.check_registration();
 CREATE TRIGGER check_rollback_publishes BEFORE INSERT OR UPDATE OF rollback_publishes ON refresh.refresh_table_registry FOR EACH ROW WHEN (((new.rollback_publishes < 0) OR (new.rollback_publishes > 1000))) EXECUTE FUNCTION refresh.check_rollback_publishes();
+CREATE TRIGGER check_shadow_rules BEFORE INSERT OR UPDATE OF shadow_clean_days, shadow_tolerances, key_columns, scope_column ON refresh.refresh_table_registry FOR EACH ROW EXECUTE FUNCTION refresh.check_shadow_rules();
 CREATE TRIGGER check_unregistration BEFORE DELETE ON refresh.refresh_table_registry FOR EACH ROW EXECUTE FUNCTION refresh.check_unregistration();
 CREATE TRIGGER announce_task_end AFTER UPDATE ON refresh.refresh_task FOR EACH ROW WHEN (refresh.is_terminal(new.status)) EXECUTE FUNCTION refresh.announce_task_end();
 CREATE TRIGGER audit_task_move AFTER INSERT OR UPDATE ON refresh.refresh_task FOR EACH ROW EXECUTE FUNCTION refresh.audit_task_move();
@@ -4966,6 +5181,7 @@ COMMENT ON FUNCTION refresh.build_index(pg_catalog.text,pg_catalog.text,pg_catal
 COMMENT ON FUNCTION refresh.bytes_spent(pg_catalog.date,pg_catalog.text,pg_catalog.text) IS 'Bytes that jobs started on a day (UTC) have billed, or have reserved and may bill yet: of a table, or of all.';
 COMMENT ON FUNCTION refresh.can_widen(pg_catalog.text,pg_catalog.text) IS 'Whether every value of a type, as format_type() writes it, stays itself in the other.';
 COMMENT ON FUNCTION refresh.carry_trace() IS 'Puts the trace into the attributes of a message that is owed.';
+COMMENT ON FUNCTION refresh.clean_days(pg_catalog.text,pg_catalog.text) IS 'Days on which a shadow and its table were equal, since the last day on which they were not, under the definition of today. Days without a report do not count, and do not interrupt.';
 COMMENT ON FUNCTION refresh.cleanup(integer,integer,integer,integer,integer,integer,integer,timestamp with time zone,integer,bigint) IS 'Removes, by age, what is no longer needed, at most batch_rows of a kind; returns counts. Tables in use are left for the next call.';
 COMMENT ON FUNCTION refresh.cleanup_reports(integer,integer,timestamp with time zone) IS 'Removes old reports of dry runs and plans, at most batch_rows; returns counts. Called with refresh.cleanup.';
 COMMENT ON FUNCTION refresh.cleanup_webhooks(integer,integer,timestamp with time zone) IS 'Removes deliveries that ended long ago and secrets whose overlap is over; returns counts.';
@@ -4982,6 +5198,7 @@ COMMENT ON FUNCTION refresh.held_scopes(refresh.refresh_task) IS 'What a run has
 COMMENT ON FUNCTION refresh.hold_to_decide(pg_catalog.text,pg_catalog.uuid) IS 'The held task (of the run, or the latest), locked; an error with SQLSTATE RF… says why there is nothing to decide.';
 COMMENT ON FUNCTION refresh.is_wanted(pg_catalog.text[],pg_catalog.text[],pg_catalog.text,pg_catalog.text) IS 'Whether an endpoint with these filters gets the event.';
 COMMENT ON FUNCTION refresh.key_match(pg_catalog.regclass,pg_catalog.text[]) IS 'Condition that t and u have the same key.';
+COMMENT ON FUNCTION refresh.make_shadow(pg_catalog.text,pg_catalog.text) IS 'Makes the shadow of a registered table, empty, unless there is one of the table''s shape; returns its name in refresh_shadow.';
 COMMENT ON TABLE refresh.managed_schema IS 'Schemas whose tables register themselves by a comment that has, at its end, refresh: {…}: options of refresh.register_table as JSON.';
 COMMENT ON FUNCTION refresh.mode_allows(pg_catalog.text,pg_catalog.text) IS 'Whether a run of that mode may be made of a table of that mode: it may go less far, never further.';
 COMMENT ON FUNCTION refresh.owe_stale_events(timestamp with time zone) IS 'Owes the data.stale events of every registered warehouse; called by the sweep. Returns how many.';
@@ -5021,6 +5238,14 @@ COMMENT ON TABLE refresh.refresh_refusal IS 'A held delivery that somebody has r
 COMMENT ON COLUMN refresh.refresh_run.request IS 'What was asked: tables (schema.name), force, mode.';
 COMMENT ON COLUMN refresh.refresh_run.snapshot_at IS 'The moment, by the clock of BigQuery, at which every query of the run reads.';
 COMMENT ON COLUMN refresh.refresh_run.traceparent IS 'W3C Trace Context of the span in which the run was made; NULL: none was open.';
+COMMENT ON TABLE refresh.refresh_shadow IS 'The shadow of a table, and how fresh it is; made by the first shadow run, and anew when the table''s columns change.';
+COMMENT ON COLUMN refresh.refresh_shadow.columns IS 'Target columns that the source feeds, as of the last refresh; so are key_columns, scope_column, scope_bucket.';
+COMMENT ON COLUMN refresh.refresh_shadow.held_scopes IS 'Scopes that the last refresh of the shadow held.';
+COMMENT ON COLUMN refresh.refresh_shadow.shape IS 'The live table''s columns when the shadow was made.';
+COMMENT ON TABLE refresh.refresh_shadow_report IS 'How a shadow and its live table differed; the last comparison of each day (UTC, of the run''s scheduled time).';
+COMMENT ON COLUMN refresh.refresh_shadow_report.columns IS 'JSON object, column to the number of rows that differ in it by more than its tolerance.';
+COMMENT ON COLUMN refresh.refresh_shadow_report.missing IS 'Rows of the shadow that the live table has not; extra: the other way round; differing: by key in both, with other values.';
+COMMENT ON TABLE refresh.refresh_shadow_state IS 'refresh_partition_state of the shadows; a promotion makes it the table''s.';
 COMMENT ON TABLE refresh.refresh_source_schema IS 'A source''s columns as of the last publish of its table: what differs from them is drift.';
 COMMENT ON TABLE refresh.refresh_table_registry IS 'A table or materialized view that is refreshed, and how.';
 COMMENT ON COLUMN refresh.refresh_table_registry.checks IS 'Thresholds of the gates: table_min_ratio, max_deleted_share, scope_min_ratio, scope_history; the data''s own checks by name, {"max": fraction of rows, "outcome": "warn", "hold" or "off"}; expected_days and stale_days after a period''s end.';
@@ -5037,6 +5262,8 @@ COMMENT ON COLUMN refresh.refresh_table_registry.rollback_publishes IS 'How many
 COMMENT ON COLUMN refresh.refresh_table_registry.scanned_snapshot_at IS 'Newest snapshot at which a published run scanned every scope from scanned_from on.';
 COMMENT ON COLUMN refresh.refresh_table_registry.scope_bucket IS 'day, week (from Sunday), month or hash:N: scope values of many distinct ones.';
 COMMENT ON COLUMN refresh.refresh_table_registry.scope_column IS 'Target column whose values are planned, compared and published apart.';
+COMMENT ON COLUMN refresh.refresh_table_registry.shadow_clean_days IS 'Days in a row on which the shadow and the live table had to be equal before the table may be promoted.';
+COMMENT ON COLUMN refresh.refresh_table_registry.shadow_tolerances IS 'JSON object, target column to {"absolute": number}, {"relative": fraction}, both, or {"ignore": true}.';
 COMMENT ON COLUMN refresh.refresh_table_registry.source IS 'BigQuery table or view, project.dataset.table, or a named SQL, sql:name.';
 COMMENT ON COLUMN refresh.refresh_task.attempt IS 'Claims since the task last made progress.';
 COMMENT ON COLUMN refresh.refresh_task.commit_marker IS 'Written by each fenced transaction: tells whether a COMMIT without reply took place.';
@@ -5047,13 +5274,14 @@ COMMENT ON TABLE refresh.refresh_task_scope IS 'What the plan found for one scop
 COMMENT ON COLUMN refresh.refresh_task_scope.published_rows IS 'Rows that were published of the scope when the plan was made.';
 COMMENT ON FUNCTION refresh.refresh_view(pg_catalog.text,pg_catalog.text) IS 'Refreshes a registered materialized view while it is read, with the rights of its owner; returns its rows.';
 COMMENT ON FUNCTION refresh.refuse(pg_catalog.text,pg_catalog.text,pg_catalog.uuid,pg_catalog.text) IS 'Refuses what a run (by default the latest) has held of a table (schema.table): the same content is held again without being asked about. Returns how many scopes.';
-COMMENT ON FUNCTION refresh.register_table(pg_catalog.text,pg_catalog.text,pg_catalog.text,pg_catalog.text,pg_catalog.jsonb,pg_catalog.text[],pg_catalog.text,pg_catalog.text,pg_catalog.text,pg_catalog.text,integer,integer,integer,integer,integer,bigint,pg_catalog.jsonb,pg_catalog.jsonb,pg_catalog.text,pg_catalog.jsonb,integer,pg_catalog.jsonb,bigint) IS 'Registers a table, or sets its whole configuration anew. depends_on: {"schema.name": "hard" or "soft"}; NULL leaves the dependencies as they are.';
+COMMENT ON FUNCTION refresh.register_table(pg_catalog.text,pg_catalog.text,pg_catalog.text,pg_catalog.text,pg_catalog.jsonb,pg_catalog.text[],pg_catalog.text,pg_catalog.text,pg_catalog.text,pg_catalog.text,integer,integer,integer,integer,integer,bigint,pg_catalog.jsonb,pg_catalog.jsonb,pg_catalog.text,pg_catalog.jsonb,integer,pg_catalog.jsonb,bigint,integer,pg_catalog.jsonb) IS 'Registers a table, or sets its whole configuration anew. depends_on: {"schema.name": "hard" or "soft"}; NULL leaves the dependencies as they are.';
 COMMENT ON FUNCTION refresh.release(pg_catalog.text,pg_catalog.uuid,pg_catalog.text,pg_catalog.text,pg_catalog.text) IS 'Asks for a run that publishes what a run (by default the latest) has held of a table (schema.table), as it was shown. Returns the new run''s id.';
 COMMENT ON FUNCTION refresh.request_run(pg_catalog.text[],boolean,pg_catalog.text,pg_catalog.text,pg_catalog.text) IS 'Asks for a manual run of the named tables (schema.table), or of all that are enabled. mode: live, shadow, dry_run or plan instead of what each is registered with; never further. Returns the run id.';
 COMMENT ON FUNCTION refresh.roll_back(pg_catalog.uuid,pg_catalog.text[],pg_catalog.text,pg_catalog.text) IS 'Takes a run''s publishes back, of the named tables (schema.table) or of all, in one transaction, and refreshes the materialized views over them. Returns what was taken back; refuses with the runs that have to be taken back before.';
 COMMENT ON FUNCTION refresh.roll_up_days(timestamp with time zone) IS 'Fills refresh_day for whole days from `since` on (NULL: from the first task), and returns the span that it covers.';
 COMMENT ON FUNCTION refresh.rows_by_scope(pg_catalog.text,pg_catalog.text) IS 'How many rows a registered table holds of each scope value.';
 COMMENT ON FUNCTION refresh.shown_webhook(refresh.webhook_endpoint) IS 'The configuration of an endpoint, without its secrets.';
+COMMENT ON FUNCTION refresh.table_shape(pg_catalog.regclass) IS 'Columns and unique keys of a table, as text that changes when they do.';
 COMMENT ON FUNCTION refresh.unique_keys(pg_catalog.regclass) IS 'Sorted columns of each unique index that can serve as a key: whole, valid, plain columns.';
 COMMENT ON FUNCTION refresh.views_over(pg_catalog.text[]) IS 'Registered materialized views that depend on the tables; in the order of depth each comes after those that it reads.';
 COMMENT ON FUNCTION refresh.watch_input(pg_catalog.regclass) IS 'Lets changes of a table raise its version, so that registered materialized views that read it are refreshed.';
@@ -5066,6 +5294,7 @@ COMMENT ON COLUMN refresh.webhook_endpoint.sealed_url IS 'The URL, encrypted: Sl
 COMMENT ON COLUMN refresh.webhook_endpoint.secret IS 'Signing secret, encrypted.';
 COMMENT ON COLUMN refresh.webhook_endpoint.tables IS 'Patterns of schema.name, * for any characters; empty: all.';
 COMMENT ON COLUMN refresh.webhook_endpoint.url IS 'Where events are posted; where sealed_url is set, only what may be shown of it.';
+COMMENT ON SCHEMA refresh_shadow IS 'Shadows of registered tables, named "schema.name"; each is dropped when its table is promoted.';
 COMMENT ON SCHEMA refresh_staging IS 'UNLOGGED staging tables, one a task; dropped when the task publishes or expires.';
 COMMENT ON SCHEMA refresh_undo IS 'Rows that publishes have overwritten, one table a publish; dropped when it is taken back or expires.';
 COMMENT ON SCHEMA sqp IS 'Amazon Search Query Performance: own ASINs and their markets, by query and report period.';

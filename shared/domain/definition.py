@@ -16,6 +16,9 @@ from shared.domain.ids import TableName
 from shared.domain.scope import Scope
 from shared.domain.types import WireColumn
 
+SHADOWS = "refresh_shadow"
+"""The schema of shadows. The table of one has a dot in its name."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Input:
@@ -60,6 +63,13 @@ class Definition:
     """What has changed at the source since the last publish; the rest of the definition takes it as done."""
     schema: KnownSchema | None = None
     """What a publish by this definition remembers of the source."""
+    shadow: str | None = None
+    """The table in the schema of shadows that is written in place of the target; None: the target itself."""
+
+    @property
+    def destination(self) -> TableName:
+        """The table that is written, and whose rows are compared with the source's."""
+        return self.table if self.shadow is None else TableName(schema=SHADOWS, name=self.shadow)
 
     @property
     def hash(self) -> str:

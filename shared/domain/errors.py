@@ -14,6 +14,7 @@ RefreshError
  │   ├─ LockTimeout         a lock was not to be had within lock_timeout
  │   └─ StatementTimeout    a statement was cut off by statement_timeout
  ├─ ResultLost              a job's result, or a read session, is gone: made again at the same snapshot
+ ├─ Overtaken               what was planned is no longer to be done: the task ends `skipped`, nothing changed
  ├─ Held                    the data is not fit to publish: the task ends `held`, nothing changed
  ├─ OutOfTime               the time budget is used up: checkpoint, continue by a new message
  │   └─ StillRunning        a job did not end within the wait
@@ -140,6 +141,14 @@ class Held(RefreshError):
         self.details = details
         self.outcomes = tuple(outcomes)
         self.table: TableName | None = None
+
+
+class Overtaken(RefreshError):
+    """What was planned is no longer to be done. `reason` is a stable word."""
+
+    def __init__(self, message: str, *, reason: str) -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 class OutOfTime(RefreshError):

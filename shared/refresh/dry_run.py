@@ -111,7 +111,7 @@ class _Rehearsal:
     def _finish(self, written: Written, superseded: int, staged: int) -> TaskStatus:
         """A dry run leaves every row unchanged, and says so; what it would have done is in its report."""
         key = task_parameters(self._task)
-        found = tally(self._session, self._task, self._state, self._settlement, written)
+        found = tally(self._session, self._task, self._definition, self._state, self._settlement, written)
         (checks,) = self._session.run(statement("failed_checks"), **key)
         quarantined = self._session.run(statement("take_quarantine"), **key)
         status, reason = outcome(found)

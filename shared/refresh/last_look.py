@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from shared.domain.check_outcome import CheckOutcome
 from shared.domain.definition import Definition
@@ -21,6 +22,7 @@ from shared.refresh.plan_rows import scopes_json, slices_json
 from shared.refresh.quality import gating, record_outcomes
 from shared.refresh.release import read_release
 from shared.refresh.staging import create_staging, staging_name
+from shared.refresh.state import state_statement, writing_mode
 from shared.sql import statement
 
 _UNDEFINED_TABLE = "42P01"
@@ -31,7 +33,7 @@ def settle_task(session: Session, task: TaskId, definition: Definition, state: R
     key = task_parameters(task)
     planned = planned_scopes(session, task)
     release = read_release(session, task, state)
-    published = [PublishedScope(**row) for row in session.run(statement("published_scopes"), **key)]
+    published = [PublishedScope(**row) for row in session.run(state_statement("published_scopes", definition), **key)]
     snapshot_at = state["snapshot_at"]
     settlement = settle(
         planned,
@@ -39,7 +41,7 @@ def settle_task(session: Session, task: TaskId, definition: Definition, state: R
         snapshot_at=snapshot_at,
         definition_hash=definition.hash,
         own_scan_from=state["scan_from"],
-        newer=[Scan(**row) for row in session.run(statement("newer_scans"), **key, snapshot_at=snapshot_at)],
+        newer=_newer_scans(session, task, definition, snapshot_at),
         deletes=definition.strategy != "append",
         holds_empty=bool(definition.checks.get("scope_min_ratio")),
         forced_at=state["forced_at"],
@@ -83,6 +85,16 @@ def _held_since(
     found = refusals(held, published, definition_hash=definition.hash)
     decided = {one.scope for one in found}
     return found + [empty_scope(scope.value) for scope in held if scope.value not in decided]
+
+
+def _newer_scans(session: Session, task: TaskId, definition: Definition, snapshot_at: datetime) -> list[Scan]:
+    rows = session.run(
+        state_statement("newer_scans", definition),
+        **task_parameters(task),
+        snapshot_at=snapshot_at,
+        mode=writing_mode(definition),
+    )
+    return [Scan(**row) for row in rows]
 
 
 def load_more(session: Session, task: TaskId, definition: Definition, state: Row, settlement: Settlement) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from shared.domain.definition import Definition
 from shared.domain.errors import PermanentError, StoreRefused
-from shared.domain.ids import TaskId
+from shared.domain.ids import TableName, TaskId
 from shared.domain.quoting import postgres_identifier
 from shared.ports import Row, Session
 from shared.refresh.staging import staging_name
@@ -64,7 +64,8 @@ class Merge:
         with unique_rules(self._definition):
             if target_is_empty(self._session, self._definition):
                 return self._fill()
-            self._undo.begin()
+            if self._definition.shadow is None:
+                self._undo.begin()
             written = self._write()
             return replace(written, kept=self._undo.end(wrote=written.rows > 0))
 
@@ -148,13 +149,18 @@ def unique_rules(definition: Definition) -> Iterator[None]:
 
 
 def target_is_empty(session: Session, definition: Definition) -> bool:
-    """Whether the live table has no row."""
+    """Whether the table that is written has no row."""
     return bool(session.run(f"SELECT NOT EXISTS (SELECT FROM {target_name(definition)}) AS empty")[0]["empty"])
 
 
 def target_name(definition: Definition) -> str:
-    """The quoted, qualified name of the live table."""
-    return f"{postgres_identifier(definition.table.schema)}.{postgres_identifier(definition.table.name)}"
+    """The quoted, qualified name of the table that is written: the live one, or its shadow."""
+    return qualified(definition.destination)
+
+
+def qualified(table: TableName) -> str:
+    """A table's quoted, qualified name."""
+    return f"{postgres_identifier(table.schema)}.{postgres_identifier(table.name)}"
 
 
 def _names(task: TaskId, definition: Definition) -> dict[str, str]:

@@ -14,7 +14,6 @@ from shared.domain.definition import Definition
 from shared.domain.errors import Held, InvalidRegistration, PermanentError, ReconcileMismatch
 from shared.domain.figures import figure_value
 from shared.domain.ids import TaskId, plan_job_id
-from shared.domain.quoting import postgres_identifier
 from shared.domain.scope import MAX_SCOPE_VALUES, scan_start
 from shared.domain.states import Mode, Phase, ScopeAction, TaskStatus
 from shared.planning.holds import Release
@@ -29,6 +28,7 @@ from shared.refresh.fence import fenced
 from shared.refresh.fillable import FILL_PLANNED, fillable
 from shared.refresh.frozen import freeze_definition
 from shared.refresh.jobs import first_that_lasts, labels, run_job, slice_job, source_relation
+from shared.refresh.merge import target_name
 from shared.refresh.messages import owe_table_message
 from shared.refresh.plan_report import end_plan, estimate_bytes
 from shared.refresh.plan_rows import scopes_json, slices_json
@@ -37,6 +37,7 @@ from shared.refresh.release import adopt, read_release
 from shared.refresh.runtime import Budget, Runtime
 from shared.refresh.spending import reserve
 from shared.refresh.staging import create_staging
+from shared.refresh.state import state_statement
 from shared.sql import statement
 
 log = structlog.get_logger()
@@ -230,8 +231,10 @@ def _published(runtime: Runtime, task: TaskId, definition: Definition, scan_from
     """The scopes as last published; where no published scan has been yet, as the target holds them."""
     key = task_parameters(task)
     with runtime.store.transaction() as session:
-        (scan,) = session.run(statement("newest_scan"), **key)
-        published = [PublishedScope(**row) for row in session.run(statement("published_scopes"), **key)]
+        (scan,) = session.run(state_statement("newest_scan", definition), **key)
+        published = [
+            PublishedScope(**row) for row in session.run(state_statement("published_scopes", definition), **key)
+        ]
         if scan["snapshot_at"] is not None and not widens(scan_from, scan["scan_from"]):
             return published
         known = {scope.value for scope in published}
@@ -239,9 +242,8 @@ def _published(runtime: Runtime, task: TaskId, definition: Definition, scan_from
 
 
 def _first_contact(session: Session, definition: Definition) -> list[PublishedScope]:
-    target = f"{postgres_identifier(definition.table.schema)}.{postgres_identifier(definition.table.name)}"
     value = definition.scope.postgres_value("t") if definition.scope else "NULL::text"
-    rows = session.run(f"SELECT {value} AS value, count(*) AS rows FROM {target} t GROUP BY 1")
+    rows = session.run(f"SELECT {value} AS value, count(*) AS rows FROM {target_name(definition)} t GROUP BY 1")
     return [
         PublishedScope(value=row["value"], fingerprint="", definition_hash="", snapshot_at=None, rows=row["rows"])
         for row in rows

@@ -79,7 +79,13 @@ def _commit(
 ) -> Published | None:
     """One try at the publish transaction."""
     limits = runtime.limits
-    with fenced(runtime, claim, lock_timeout=limits.lock_timeout, statement_timeout=limits.publish_reserve) as session:
+    with fenced(
+        runtime,
+        claim,
+        lock_timeout=limits.lock_timeout,
+        statement_timeout=limits.publish_reserve,
+        isolation=_isolation(members),
+    ) as session:
         runtime.steps.reached("publish_fenced")
         published = _publish_all(
             runtime,
@@ -94,12 +100,19 @@ def _commit(
     return published
 
 
+def _isolation(members: Sequence[Member]) -> str:
+    """A shadow is compared with a table that another program may write meanwhile: as one snapshot shows both."""
+    return "repeatable read" if any(member.definition.shadow for member in members) else "read committed"
+
+
 def _publish_all(runtime: Runtime, session: Session, tables: Sequence[TablePublish]) -> Published | None:
     session.run(
         statement("lock_registry_rows"),
         schemas=[one.table.schema for one in tables],
         names=[one.table.name for one in tables],
     )
+    for one in tables:
+        one.check_mode()
     settled = [one.settle() for one in tables]
     if not all(settled):
         return None

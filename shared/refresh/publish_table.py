@@ -17,6 +17,8 @@ from shared.refresh.last_look import drop_superseded, load_more, lost_slices, re
 from shared.refresh.merge import Merge, Written, target_is_empty, target_name
 from shared.refresh.record import record
 from shared.refresh.runtime import Runtime
+from shared.refresh.shadow import check_mode
+from shared.refresh.shadow_report import report_shadow
 from shared.sql import statement
 
 
@@ -49,6 +51,10 @@ class TablePublish:
     def table(self) -> TableName:
         """The target."""
         return self._claim.task.table
+
+    def check_mode(self) -> None:
+        """Overtaken when the table has become live, or a shadow, since the run was planned."""
+        check_mode(self._session, self._claim.task)
 
     def settle(self) -> bool:
         """The last look, under the lock of the registry row; False when slices were opened that have to be loaded
@@ -106,6 +112,9 @@ class TablePublish:
 
     def _record(self, state: Row, written: Written, superseded: int) -> TaskStatus:
         self._runtime.steps.reached("publish_merged")
+        if self._definition.shadow is not None:
+            report_shadow(self._session, self._claim.task, self._definition, self._state, self._settlement)
+            self._runtime.steps.reached("shadow_compared")
         status = record(self._session, self._claim.task, self._definition, state, self._settlement, written, superseded)
         self._runtime.steps.reached("publish_recorded")
         return status

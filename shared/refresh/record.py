@@ -18,6 +18,7 @@ from shared.refresh.merge import Written
 from shared.refresh.quality import gating
 from shared.refresh.release import read_release
 from shared.refresh.staging import drop_staging
+from shared.refresh.state import state_statement
 from shared.refresh.undo import record_publish
 from shared.sql import statement
 
@@ -38,32 +39,34 @@ def record(
     release = read_release(session, task, state)
     with gating(task.table):
         written_gate(written.deleted, settlement.scopes, checks=definition.checks, release=release)
-    found = tally(session, task, state, settlement, written)
+    found = tally(session, task, definition, state, settlement, written)
     (checks,) = session.run(statement("failed_checks"), **key)
     stripped = session.run(statement("values_stripped"), **key)[0]["stripped"]
     status, reason = outcome(found)
     snapshot = {"snapshot_at": state["snapshot_at"]}
-    record_publish(
-        session,
-        task,
-        inserted=written.inserted,
-        updated=written.updated,
-        deleted=written.deleted,
-        was_empty=written.was_empty,
-        kept=written.kept,
-    )
-    session.run(statement("publish_scopes"), **key, **snapshot, definition_hash=definition.hash)
-    session.run(statement("confirm_scopes"), **key, **snapshot)
+    if definition.shadow is None:
+        record_publish(
+            session,
+            task,
+            inserted=written.inserted,
+            updated=written.updated,
+            deleted=written.deleted,
+            was_empty=written.was_empty,
+            kept=written.kept,
+        )
+    session.run(state_statement("publish_scopes", definition), **key, **snapshot, definition_hash=definition.hash)
+    session.run(state_statement("confirm_scopes", definition), **key, **snapshot)
     if status not in (TaskStatus.HELD, TaskStatus.SKIPPED):
         session.run(
-            statement("publish_table"),
+            state_statement("publish_table", definition),
             **key,
             **snapshot,
             scan_from=state["scan_from"],
             wrote=written.rows > 0,
             last_data_period=_last_period(definition, settlement),
         )
-        remember(session, task, definition)
+        if definition.shadow is None:
+            remember(session, task, definition)
     drop_staging(session, task)
     session.run(
         statement("finish_task"),
@@ -81,7 +84,9 @@ def record(
     return status
 
 
-def tally(session: Session, task: TaskId, state: Row, settlement: Settlement, written: Written) -> Tally:
+def tally(
+    session: Session, task: TaskId, definition: Definition, state: Row, settlement: Settlement, written: Written
+) -> Tally:
     """What the task did, or would do, in figures that decide how it ends."""
     key = task_parameters(task)
     return Tally(
@@ -91,7 +96,7 @@ def tally(session: Session, task: TaskId, state: Row, settlement: Settlement, wr
         hold_reason=shared_reason(settlement.refused.values(), held=len(settlement.having(ScopeAction.HELD))),
         scopes_superseded=len(settlement.having(ScopeAction.SUPERSEDED)),
         rows_quarantined=state["rows_quarantined"],
-        rows_quarantined_before=session.run(statement("quarantined_before"), **key)[0]["rows"],
+        rows_quarantined_before=session.run(state_statement("quarantined_before", definition), **key)[0]["rows"],
         rows_refused=written.refused,
         checks_warned=session.run(statement("failed_checks"), **key)[0]["warned"],
     )

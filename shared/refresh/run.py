@@ -18,6 +18,7 @@ from shared.domain.errors import (
     Held,
     InvalidMessage,
     OutOfTime,
+    Overtaken,
     PermanentError,
     RetryLater,
     RetryNow,
@@ -37,6 +38,7 @@ from shared.refresh.load import load_slice
 from shared.refresh.plan import plan
 from shared.refresh.publish import Member, publish
 from shared.refresh.runtime import Budget, Runtime
+from shared.refresh.shadow import for_mode
 from shared.sql import statement
 
 log = structlog.get_logger()
@@ -101,7 +103,8 @@ class TableRefresh:
         with tracing.span("plan"), KeptLease(self._runtime, claim):
             definition = self._defined(task, None)
             evolved_by_publishes_only(definition, Mode(task["mode"]))
-            plan(self._runtime, claim, definition, task, self._budget)
+            self._definition = for_mode(self._runtime, definition, Mode(task["mode"]))
+            plan(self._runtime, claim, self._definition, task, self._budget)
 
     def _load(self, claim: SliceClaim, task: Row) -> None:
         with tracing.span("load slice", attributes={"refresh.slice": claim.slice_no}):
@@ -181,6 +184,10 @@ def _attempt(runtime: Runtime, claim: Claim, message: TableMessage, task: Row, w
             outcomes=error.outcomes,
             about=error.table,
         )
+        return False
+    except Overtaken as error:
+        log.warning("skipped", reason=error.reason, error=str(error))
+        end(runtime, claim, TaskStatus.SKIPPED, reason=error.reason, error=str(error))
         return False
     except PermanentError as error:
         log.error("failed", reason=error.reason, error=str(error))

@@ -4,4 +4,5 @@ FROM refresh.refresh_table_registry r
 JOIN refresh.refresh_task t USING (table_schema, table_name)
 JOIN refresh.refresh_run n USING (run_id)
 WHERE r.table_schema = :schema AND r.table_name = :name AND r.scanned_snapshot_at > :snapshot_at
-    AND n.snapshot_at > :snapshot_at AND t.mode = 'live' AND t.status IN ('success', 'no_new_data', 'warning')
+    AND n.snapshot_at > :snapshot_at AND t.mode = :mode AND t.finished_at >= r.created_at
+    AND t.status IN ('success', 'no_new_data', 'warning')

@@ -119,7 +119,7 @@ WRONG_CHANGES: list[tuple[int, dict[str, Any], str]] = [
     (422, {"priority": 1001}, "1000"),
     (422, {"priority": "5"}, "integer"),
     (422, {"priority": None}, "integer"),
-    (422, {"mode": "shadow"}, "live"),
+    (422, {"mode": "off"}, "shadow"),
     (422, {"depends_on": {"nonsense": "hard"}}, "pattern"),
     (422, {"nonsense": 1}, "nonsense"),
     (409, {"key_columns": ["value"]}, "unique index"),

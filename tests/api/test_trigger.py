@@ -159,7 +159,6 @@ WRONG_BODIES: list[Any] = [
     {"force": "yes"},
     {"force": 1},
     {"mode": "disabled"},
-    {"mode": "shadow"},
     {"backfill": {"from": "2025-01-01"}},
     {"unknown": 1},
     [],

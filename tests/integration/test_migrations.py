@@ -201,3 +201,16 @@ def test_the_command_reports(
     assert capsys.readouterr().out.splitlines() == [f"applied {name}" for name in NAMES]
     assert main(["--database-url", "mysql://x"]) == 1
     assert "must be postgresql://" in capsys.readouterr().err
+
+
+def test_the_state_of_shadows_has_the_columns_of_the_partition_state(migrated_url: str) -> None:
+    """Statements about one are made about the other (shared/refresh/state.py): a column of one is one of both."""
+    columns = (
+        "SELECT attname, format_type(atttypid, atttypmod), attnotnull FROM pg_attribute"
+        " WHERE attrelid = CAST(:name AS regclass) AND attnum > 0 AND NOT attisdropped ORDER BY attname"
+    )
+    with pg8000.native.Connection(**connection_arguments(migrated_url)) as connection:
+        of_shadows, of_tables = (
+            connection.run(columns, name=f"refresh.refresh_{name}") for name in ("shadow_state", "partition_state")
+        )
+    assert of_shadows == of_tables

@@ -18,6 +18,7 @@ DriftPolicy = Literal["evolve", "ignore", "hold"]
 Name = Annotated[str, Field(pattern=r"^[^\u0000]+$", max_length=300)]
 LEFT_OUT: Any = None
 """Default of fields that may be left out and are never null."""
+Tolerance = dict[Literal["absolute", "relative", "ignore"], float | bool]
 Ratio = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
@@ -60,6 +61,8 @@ class Configuration(Answer):
     rollback_publishes: int = Field(description="How many of the last publishes can be taken back; 0 keeps nothing.")
     drift_policies: dict[DriftKind, DriftPolicy] = Field(description="Kind of change at the source to what is done.")
     max_bytes_billed_per_day: int | None = Field(description="Cap for all BigQuery jobs of the table in a day (UTC).")
+    shadow_clean_days: int = Field(description="Clean days in a row that a promotion needs.")
+    shadow_tolerances: dict[str, Tolerance] = Field(description="Target column to how far its values may be apart.")
     depends_on: dict[str, DependencyKind]
 
 
@@ -82,7 +85,7 @@ class _Fields(Body):
     scope_column: Name | None = None
     scope_bucket: Annotated[str, Field(pattern=r"^(day|week|month|hash:[1-9][0-9]{0,3})$")] | None = None
     strategy: Strategy = Field(default=LEFT_OUT)
-    mode: Literal["live", "dry_run", "disabled"] = Field(default=LEFT_OUT)
+    mode: Literal["live", "shadow", "dry_run", "disabled"] = Field(default=LEFT_OUT)
     priority: int = Field(default=LEFT_OUT, ge=0, le=1000)
     frequency_hours: int = Field(default=LEFT_OUT, ge=1, le=168)
     lookback: Annotated[int, Field(ge=1, le=100_000)] | None = None
@@ -95,6 +98,8 @@ class _Fields(Body):
     rollback_publishes: int = Field(default=LEFT_OUT, ge=0, le=1000)
     drift_policies: dict[DriftKind, DriftPolicy] = Field(default=LEFT_OUT)
     max_bytes_billed_per_day: Annotated[int, Field(ge=1, le=2**62)] | None = None
+    shadow_clean_days: int = Field(default=LEFT_OUT, ge=1, le=365)
+    shadow_tolerances: dict[Name, Tolerance] = Field(default=LEFT_OUT, max_length=10_000)
     depends_on: dict[TableText, DependencyKind] = Field(default=LEFT_OUT, max_length=1000)
 
     def given(self) -> dict[str, Any]:

@@ -50,10 +50,10 @@ class TriggerRequest(Body):
     force: bool = Field(
         default=False, description="Read and compare everything anew, and do not mind the last hour's refresh."
     )
-    mode: Literal["live", "dry_run"] | None = Field(
+    mode: Literal["live", "shadow", "dry_run"] | None = Field(
         default=None,
         description="How far to go; absent: as each table is registered. It may ask for less than that, never for "
-        "more. dry_run reports what a refresh would do, and does nothing.",
+        "more. shadow refreshes the table's shadow; dry_run reports what a refresh would do, and does nothing.",
     )
 
 

@@ -1,0 +1,2 @@
+-- The shadow is the owner's, who alone may make tables beside the data.
+SELECT refresh.make_shadow(:schema, :name) AS shadow_name
