@@ -34,6 +34,8 @@ class Mode(StrEnum):
     """Load it too, and tell what a publish would do."""
     SHADOW = "shadow"
     LIVE = "live"
+    VERIFY = "verify"
+    """Compare source and target as they are; only of live tables."""
 
     @property
     def writes(self) -> bool:

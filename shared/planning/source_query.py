@@ -62,12 +62,12 @@ def plan_query(
     digest = f"TO_HEX(MD5(TO_JSON_STRING(STRUCT({', '.join(columns)}))))"
     low = None if scan_from is None else "@scan_from"
     sql = (
-        f"{_relations(definition, relation, snapshot_at, low, None)}\n"
+        f"{relations(definition, relation, snapshot_at, low)}\n"
         f"SELECT\n  {select}\n"
         f"FROM (SELECT *, {digest} AS refresh_digest FROM wire)\n"
         f"GROUP BY {SCOPE}\nLIMIT {MAX_SCOPE_VALUES + 1}"
     )
-    parameters = _snapshot(snapshot_at)
+    parameters = snapshot_parameter(snapshot_at)
     if scan_from is not None:
         parameters += (QueryParameter(name="scan_from", type="DATE", value=scan_from),)
     return SourceQuery(sql=sql, parameters=parameters)
@@ -81,7 +81,7 @@ def slice_query(
     columns = [f"c{i}" for i in range(len(definition.columns))]
     if definition.dataset is not None:
         columns += [SUPERSEDED, MERGED]
-    parameters = _snapshot(snapshot_at)
+    parameters = snapshot_parameter(snapshot_at)
     where = ""
     low = high = None
     if definition.scope is not None:
@@ -93,26 +93,32 @@ def slice_query(
                 QueryParameter(name="scope_low", type="DATE", value=date.fromisoformat(min(values))),
                 QueryParameter(name="scope_high", type="DATE", value=date.fromisoformat(max(values))),
             )
-    sql = f"{_relations(definition, relation, snapshot_at, low, high)}\nSELECT {', '.join(columns)}\nFROM wire{where}"
+    sql = f"{relations(definition, relation, snapshot_at, low, high)}\nSELECT {', '.join(columns)}\nFROM wire{where}"
     return SourceQuery(sql=sql, parameters=parameters)
 
 
 def view_query(definition: Definition, *, snapshot_at: datetime) -> SourceQuery:
     """The statement that materialises a source view, or named SQL at the run's snapshot, once."""
     if definition.source_sql is not None:
-        return SourceQuery(sql=definition.source_sql, parameters=_snapshot(snapshot_at))
+        return SourceQuery(sql=definition.source_sql, parameters=snapshot_parameter(snapshot_at))
     return SourceQuery(sql=f"SELECT * FROM {bigquery_table(definition.source)}", parameters=())
 
 
-def _snapshot(snapshot_at: datetime | None) -> tuple[QueryParameter, ...]:
+def snapshot_parameter(snapshot_at: datetime | None) -> tuple[QueryParameter, ...]:
+    """The snapshot as a bound parameter, if there is one."""
     if snapshot_at is None:
         return ()
     return (QueryParameter(name="snapshot_at", type="TIMESTAMP", value=snapshot_at),)
 
 
-def _relations(
-    definition: Definition, relation: str, snapshot_at: datetime | None, low: str | None, high: str | None
+def relations(
+    definition: Definition,
+    relation: str,
+    snapshot_at: datetime | None,
+    low: str | None = None,
+    high: str | None = None,
 ) -> str:
+    """The CTEs up to `wire`. `low` and `high`: expressions of the first and last scope value that are read."""
     inputs = ",\n    ".join(
         f"{column.expression} AS {bigquery_identifier(column.name)}" for column in definition.inputs
     )

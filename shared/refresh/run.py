@@ -39,6 +39,7 @@ from shared.refresh.plan import plan
 from shared.refresh.publish import Member, publish
 from shared.refresh.runtime import Budget, Runtime
 from shared.refresh.shadow import for_mode
+from shared.refresh.verify import verify
 from shared.sql import statement
 
 log = structlog.get_logger()
@@ -100,11 +101,12 @@ class TableRefresh:
             return attempt(self._runtime, claim, self._message, task, partial(self._load, claim, task))
 
     def _plan(self, claim: TaskClaim, task: Row) -> None:
-        with tracing.span("plan"), KeptLease(self._runtime, claim):
+        look = verify if Mode(task["mode"]) is Mode.VERIFY else plan
+        with tracing.span(look.__name__), KeptLease(self._runtime, claim):
             definition = self._defined(task, None)
             evolved_by_publishes_only(definition, Mode(task["mode"]))
             self._definition = for_mode(self._runtime, definition, Mode(task["mode"]))
-            plan(self._runtime, claim, self._definition, task, self._budget)
+            look(self._runtime, claim, self._definition, task, self._budget)
 
     def _load(self, claim: SliceClaim, task: Row) -> None:
         with tracing.span("load slice", attributes={"refresh.slice": claim.slice_no}):
