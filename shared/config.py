@@ -44,6 +44,8 @@ class Settings(BaseSettings):
     """Cron expression of the daily trigger."""
     refresh_time_zone: str = "UTC"
     """IANA time zone of refresh_schedule."""
+    refresh_verify_schedule: str = "off"
+    """Cron expression of the verification of all live tables, in the same time zone; off: only when somebody asks."""
     refresh_time_budget_seconds: float = Field(default=480.0, ge=10.0, le=3300.0)
     """Time a worker gives one message; below the platform's own limit."""
     refresh_publish_seconds: float = Field(default=120.0, ge=1.0, le=3000.0)

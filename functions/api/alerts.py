@@ -23,7 +23,7 @@ _RETRY = "Read the error in GET /api/refresh/runs/{run}, mend its cause, then PO
 
 def alerts(tables: Sequence[TableStatus], facts: Facts) -> list[Alert]:
     """Everything that needs a person, the gravest first."""
-    found = [*_of_machinery(facts)]
+    found = [*_of_machinery(facts), *_of_verifications(facts)]
     for table in tables:
         if table.mode == "live":
             found += _of_table(table)
@@ -132,6 +132,19 @@ def _stale(table: TableStatus) -> Alert:
 def _about(table: TableStatus, kind: str, severity: str, message: str, what_to_do: str) -> Alert:
     since = table.data_as_of if kind == "stale" else table.last_finished_at
     return Alert(severity=severity, kind=kind, table=table.table, message=message, what_to_do=what_to_do, since=since)  # type: ignore[arg-type]
+
+
+def _of_verifications(facts: Facts) -> Iterator[Alert]:
+    for one in facts.not_equal:
+        yield Alert(
+            severity="critical",
+            kind="not_equal",
+            table=one.table,
+            since=one.finished_at,
+            message=f"The last verification found a difference. {one.error}",
+            what_to_do="Somebody else may write to the table. Refresh it with force, then verify it again: "
+            'POST /api/refresh/trigger {"tables": […], "force": true}, POST /api/refresh/verify.',
+        )
 
 
 def _of_machinery(facts: Facts) -> Iterator[Alert]:

@@ -25,6 +25,7 @@ _ROUTES = (
     "dry_runs",
     "holds",
     "rollback",
+    "verification",
     "history",
     "metrics",
     "costs",

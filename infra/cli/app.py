@@ -8,7 +8,7 @@ from typing import Annotated, cast
 
 import typer
 
-from infra.cli import configuration, letters, overview, registration, runs, webhooks
+from infra.cli import configuration, letters, overview, quality, registration, runs, webhooks
 from infra.cli.errors import CommandError
 from infra.cli.session import Options
 
@@ -53,6 +53,10 @@ app.command("runs")(runs.runs)
 app.command("run")(runs.run)
 app.command("history")(runs.history)
 app.command("replay")(runs.replay)
+app.command("plan")(quality.plan)
+app.command("report")(quality.report)
+app.command("verify")(quality.verify)
+app.command("quality")(quality.quality)
 app.command("audit")(letters.audit)
 app.add_typer(configuration.app, name="config")
 app.add_typer(registration.app, name="tables")

@@ -26,6 +26,9 @@ def trigger(
     context: typer.Context,
     tables: Tables = None,
     force: Annotated[bool, typer.Option(help="Read and compare everything anew, however lately it was.")] = False,
+    mode: Annotated[
+        str | None, typer.Option(help="How far to go: live or dry_run. None: as each table is registered.")
+    ] = None,
     watch_it: Watch = False,
     key: Key = None,
     json: Json = False,
@@ -35,7 +38,8 @@ def trigger(
     With --watch, exit code 1 when the run does not end as a success.
     """
     session = opened(context, json)
-    body: dict[str, Any] = {"force": force} | ({"tables": tables} if tables else {})
+    body: dict[str, Any] = {"force": force}
+    body |= ({"tables": tables} if tables else {}) | ({"mode": mode} if mode else {})
     accepted = session.api.send("POST", "/trigger", body, headers={"Idempotency-Key": key or str(uuid4())}).document
     follow(session, accepted, f"run {accepted['run_id']} is accepted", watch_it=watch_it)
 

@@ -528,7 +528,7 @@ CREATE TABLE refresh.refresh_task (
     CONSTRAINT refresh_task_check1 CHECK (((lease_until IS NULL) OR (status = 'running'::text))),
     CONSTRAINT refresh_task_check2 CHECK (((status = ANY (ARRAY['queued'::text, 'running'::text])) = (finished_at IS NULL))),
     CONSTRAINT refresh_task_check3 CHECK (((status <> ALL (ARRAY['held'::text, 'failed'::text, 'skipped'::text])) OR (reason IS NOT NULL))),
-    CONSTRAINT refresh_task_mode_check CHECK ((mode = ANY (ARRAY['live'::text, 'shadow'::text, 'dry_run'::text, 'plan'::text]))),
+    CONSTRAINT refresh_task_mode_check CHECK ((mode = ANY (ARRAY['live'::text, 'shadow'::text, 'dry_run'::text, 'plan'::text, 'verify'::text]))),
     CONSTRAINT refresh_task_phase_check CHECK ((phase = ANY (ARRAY['planning'::text, 'loading'::text, 'staged'::text, 'publishing'::text]))),
     CONSTRAINT refresh_task_status_check CHECK ((status = ANY (ARRAY['queued'::text, 'running'::text, 'success'::text, 'no_new_data'::text, 'warning'::text, 'held'::text, 'failed'::text, 'skipped'::text]))),
     CONSTRAINT rows_are_conserved CHECK (((status <> ALL (ARRAY['success'::text, 'warning'::text])) OR ((rows_read = (((rows_staged + rows_quarantined) + rows_superseded) + rows_merged)) AND (rows_staged = ((rows_inserted + rows_updated) + rows_unchanged)))))
@@ -1399,6 +1399,7 @@ CREATE INDEX refresh_audit_log_event ON ONLY refresh.refresh_audit_log USING btr
 CREATE INDEX refresh_audit_log_run ON ONLY refresh.refresh_audit_log USING btree (run_id);
 CREATE INDEX refresh_audit_log_table ON ONLY refresh.refresh_audit_log USING btree (table_schema, table_name, at DESC);
 CREATE INDEX refresh_data_quality_checked ON refresh.refresh_data_quality USING btree (checked_at);
+CREATE INDEX refresh_data_quality_of_metric ON refresh.refresh_data_quality USING btree (metric, check_id DESC);
 CREATE INDEX refresh_data_quality_run ON refresh.refresh_data_quality USING btree (run_id);
 CREATE INDEX refresh_data_quality_table ON refresh.refresh_data_quality USING btree (table_schema, table_name, checked_at DESC);
 CREATE INDEX refresh_dead_letter_received ON refresh.refresh_dead_letter USING btree (received_at);
@@ -1423,6 +1424,7 @@ CREATE INDEX refresh_task_good ON refresh.refresh_task USING btree (table_schema
 CREATE INDEX refresh_task_history ON refresh.refresh_task USING btree (table_schema, table_name, finished_at DESC);
 CREATE INDEX refresh_task_of_run ON refresh.refresh_task USING btree (run_id) INCLUDE (status, bytes_billed);
 CREATE INDEX refresh_task_open ON refresh.refresh_task USING btree (run_id) WHERE (status = ANY (ARRAY['queued'::text, 'running'::text]));
+CREATE INDEX refresh_task_verified ON refresh.refresh_task USING btree (table_schema, table_name, finished_at DESC) WHERE ((mode = 'verify'::text) AND (status = ANY (ARRAY['success'::text, 'warning'::text])));
 CREATE INDEX webhook_delivery_ended ON refresh.webhook_delivery USING btree (created_at) WHERE (state <> 'pending'::text);
 CREATE INDEX webhook_delivery_listed ON refresh.webhook_delivery USING btree (endpoint_id, created_at DESC, delivery_id DESC);
 CREATE INDEX webhook_delivery_pending ON refresh.webhook_delivery USING btree (endpoint_id, next_attempt_at) WHERE (state = 'pending'::text);
@@ -1469,6 +1471,21 @@ BEGIN
     RETURN true;
 END $$;
 REVOKE EXECUTE ON FUNCTION refresh.add_audit_month FROM PUBLIC;
+
+CREATE FUNCTION refresh.announce_not_equal()
+    RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path=pg_catalog
+    AS $$
+BEGIN
+    INSERT INTO refresh.refresh_outbox (topic, payload) VALUES
+        ('refresh-events', jsonb_build_object(
+            'id', gen_random_uuid(), 'type', 'refresh.warning',
+            'occurred_at', to_char(NEW.finished_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+            'run_id', NEW.run_id, 'table', NEW.table_schema || '.' || NEW.table_name,
+            'data', jsonb_build_object('outcome', NEW.status, 'reason', NEW.reason, 'error', NEW.error)));
+    RETURN NULL;
+END $$;
 
 CREATE FUNCTION refresh.announce_task_end()
     RETURNS trigger
@@ -3066,7 +3083,7 @@ REVOKE EXECUTE ON FUNCTION refresh.make_shadow FROM PUBLIC;
 CREATE FUNCTION refresh.mode_allows(table_mode text, run_mode text)
     RETURNS boolean
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN COALESCE((array_position(ARRAY['plan'::text, 'dry_run'::text, 'shadow'::text, 'live'::text], run_mode) <= array_position(ARRAY['plan'::text, 'dry_run'::text, 'shadow'::text, 'live'::text], table_mode)), false);
+    RETURN CASE run_mode WHEN 'verify'::text THEN (table_mode = 'live'::text) ELSE COALESCE((array_position(ARRAY['plan'::text, 'dry_run'::text, 'shadow'::text, 'live'::text], run_mode) <= array_position(ARRAY['plan'::text, 'dry_run'::text, 'shadow'::text, 'live'::text], table_mode)), false) END;
 
 CREATE FUNCTION refresh.needs_staging(name text, held_since timestamp with time zone)
     RETURNS boolean
@@ -5143,6 +5160,7 @@ CREATE TRIGGER check_registration BEFORE INSERT OR UPDATE ON refresh.refresh_tab
 CREATE TRIGGER check_rollback_publishes BEFORE INSERT OR UPDATE OF rollback_publishes ON refresh.refresh_table_registry FOR EACH ROW WHEN (((new.rollback_publishes < 0) OR (new.rollback_publishes > 1000))) EXECUTE FUNCTION refresh.check_rollback_publishes();
 CREATE TRIGGER check_shadow_rules BEFORE INSERT OR UPDATE OF shadow_clean_days, shadow_tolerances, key_columns, scope_column ON refresh.refresh_table_registry FOR EACH ROW EXECUTE FUNCTION refresh.check_shadow_rules();
 CREATE TRIGGER check_unregistration BEFORE DELETE ON refresh.refresh_table_registry FOR EACH ROW EXECUTE FUNCTION refresh.check_unregistration();
+CREATE TRIGGER announce_not_equal AFTER UPDATE ON refresh.refresh_task FOR EACH ROW WHEN (((new.mode = 'verify'::text) AND (new.status = 'warning'::text) AND (old.status = 'running'::text))) EXECUTE FUNCTION refresh.announce_not_equal();
 CREATE TRIGGER announce_task_end AFTER UPDATE ON refresh.refresh_task FOR EACH ROW WHEN (refresh.is_terminal(new.status)) EXECUTE FUNCTION refresh.announce_task_end();
 CREATE TRIGGER audit_task_move AFTER INSERT OR UPDATE ON refresh.refresh_task FOR EACH ROW EXECUTE FUNCTION refresh.audit_task_move();
 CREATE TRIGGER forget_days_deleted AFTER DELETE ON refresh.refresh_task REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION refresh.forget_days();
@@ -5267,7 +5285,7 @@ COMMENT ON COLUMN refresh.refresh_table_registry.shadow_tolerances IS 'JSON obje
 COMMENT ON COLUMN refresh.refresh_table_registry.source IS 'BigQuery table or view, project.dataset.table, or a named SQL, sql:name.';
 COMMENT ON COLUMN refresh.refresh_task.attempt IS 'Claims since the task last made progress.';
 COMMENT ON COLUMN refresh.refresh_task.commit_marker IS 'Written by each fenced transaction: tells whether a COMMIT without reply took place.';
-COMMENT ON COLUMN refresh.refresh_task.mode IS 'How far the task goes: plan finds what changed, dry_run reports what a publish would do, live publishes.';
+COMMENT ON COLUMN refresh.refresh_task.mode IS 'How far the task goes: plan finds what changed, dry_run reports what a publish would do, live publishes; verify compares.';
 COMMENT ON COLUMN refresh.refresh_task.owed_at IS 'When a message for the task was last put into the outbox.';
 COMMENT ON TABLE refresh.refresh_task_definition IS 'How the staged rows of a task become those of its table, as it was planned.';
 COMMENT ON TABLE refresh.refresh_task_scope IS 'What the plan found for one scope value, and does about it.';

@@ -98,6 +98,7 @@ locals {
       REFRESH_PUBLISH_SECONDS     = tostring(var.publish_seconds)
       REFRESH_LOG_FORMAT          = "json"
       REFRESH_USD_PER_TIB         = tostring(var.usd_per_tib)
+      REFRESH_VERIFY_SCHEDULE     = var.verify_schedule
       REFRESH_TRACES              = var.traces
       REFRESH_TRACE_SHARE         = tostring(var.trace_share)
       WORKERS                     = "1"

@@ -89,6 +89,17 @@ variable "schedule" {
   }
 }
 
+variable "verify_schedule" {
+  description = "Cron expression of the verification of all live tables, in time_zone: each scans its source once. off: only by hand."
+  type        = string
+  default     = "0 14 * * 0"
+
+  validation {
+    condition     = var.verify_schedule == "off" || can(regex("^(\\S+\\s+){4}\\S+$", var.verify_schedule))
+    error_message = "verify_schedule is off, or a cron expression with five fields, such as 0 14 * * 0."
+  }
+}
+
 variable "time_zone" {
   description = "IANA time zone of schedule."
   type        = string

@@ -25,6 +25,8 @@ class Orchestrator:
     bus: Bus
     source: Source
     schedule: Schedule
+    verification: Schedule | None = None
+    """When live tables are verified; None: only when somebody asks."""
 
     def handle(self, delivery: Delivery) -> str:
         """Do what the message asks for, publish what became owed, and return a word for it.
@@ -53,7 +55,7 @@ class Orchestrator:
                     advance_run(self.store, run_id)
                 return "advanced"
             case Sweep():  # of no run: what it owes belongs to the traces of its runs
-                Sweeper(store=self.store, bus=self.bus, source=self.source).sweep()
+                Sweeper(store=self.store, bus=self.bus, source=self.source, verification=self.verification).sweep()
                 return "swept"
 
     def _scheduled_instant(self, delivery: Delivery) -> datetime:

@@ -16,6 +16,8 @@ from shared.messaging import outbox
 from shared.messaging.notifier_calls import call_notifier_if_due
 from shared.orchestration.advance import advance_run
 from shared.orchestration.plan_run import plan_requested
+from shared.orchestration.verifications import ask_for_verification
+from shared.planning.schedule import Schedule
 from shared.ports import Bus, Source, Store
 from shared.sql import statement
 
@@ -31,12 +33,15 @@ class Sweeper:
     store: Store
     bus: Bus
     source: Source
+    verification: Schedule | None = None
 
     def sweep(self) -> None:
         """Do every part, whatever becomes of the others; RetryLater names those that failed, and the beat is missed."""
         failed: list[str] = []
         self._try(failed, "publish", self._publish_owed)
         self._try(failed, "hand_on", self._hand_on)
+        if self.verification is not None:
+            self._try(failed, "verify", partial(ask_for_verification, self.store, self.verification))
         for run_id in self._runs("unplanned_runs"):
             self._try(failed, f"plan {run_id}", partial(plan_requested, self.store, self.source, run_id))
         for run_id in self._runs("running_runs"):

@@ -65,13 +65,13 @@ def decide(tasks: Sequence[Task], dependencies: Iterable[Dependency]) -> Decisio
     """Decide about every queued task.
 
     An input that is no task of the run counts as satisfied, and so does one that goes another way: what a dry run comes
-    to says nothing about the data that a live table is computed from.
+    to says nothing about the data that a live table is computed from. A verification waits for nothing.
     """
     by_table = {task.table: task for task in tasks}
     inputs: dict[TableName, list[Dependency]] = {table: [] for table in by_table}
     for dependency in dependencies:
         table, before = by_table.get(dependency.table), by_table.get(dependency.depends_on)
-        if table and before and table.mode is before.mode:
+        if table and before and table.mode is before.mode and table.mode is not Mode.VERIFY:
             inputs[dependency.table].append(dependency)
     statuses = {table: task.status for table, task in by_table.items()}
     skipped = _skip(by_table, inputs, statuses)

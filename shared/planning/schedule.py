@@ -21,11 +21,11 @@ class Schedule:
     zone: ZoneInfo
 
     @classmethod
-    def parse(cls, cron: str, zone: str) -> Schedule:
-        """Read the two settings; ConfigurationError names the wrong one."""
+    def parse(cls, cron: str, zone: str, *, name: str = "REFRESH_SCHEDULE") -> Schedule:
+        """Read the two settings; ConfigurationError names the wrong one. `name` is that of the first."""
         if len(cron.split()) != 5 or not croniter.is_valid(cron):
             raise ConfigurationError(
-                f"REFRESH_SCHEDULE is {cron!r}, but must be a cron expression of five fields, such as '0 6 * * *'"
+                f"{name} is {cron!r}, but must be a cron expression of five fields, such as '0 6 * * *'"
             )
         try:
             return cls(cron=cron, zone=ZoneInfo(zone))

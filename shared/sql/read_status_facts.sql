@@ -15,6 +15,16 @@ SELECT json_build_object(
     'dead_letters', (
         SELECT count(*) FROM refresh.refresh_dead_letter d
         WHERE d.received_at >= now() - interval '7 days' AND d.replayed_at IS NULL),
+    'not_equal', (
+        SELECT coalesce(json_agg(json_build_object('table', v.table_schema || '.' || v.table_name, 'run_id', v.run_id,
+            'finished_at', v.finished_at, 'error', v.error) ORDER BY v.table_schema, v.table_name), '[]')
+        FROM refresh.refresh_table_registry r
+        CROSS JOIN LATERAL (
+            SELECT t.table_schema, t.table_name, t.run_id, t.finished_at, t.error, t.status FROM refresh.refresh_task t
+            WHERE t.table_schema = r.table_schema AND t.table_name = r.table_name
+                AND t.mode = 'verify' AND t.status IN ('success', 'warning')
+            ORDER BY t.finished_at DESC LIMIT 1) v
+        WHERE r.mode = 'live' AND v.status = 'warning'),
     'recent_activity', (
         SELECT coalesce(json_agg(a), '[]')
         FROM (

@@ -13,7 +13,7 @@ from functions.api.schemas.fields import FROM_TEXT, MAX_PAGE_SIZE, Answer, Momen
 
 _MICROSECONDS = 1_000_000
 _CURSOR = re.compile(r"([0-9]{1,16})-([0-9]{1,18})")
-_RUN_ID = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
+RUN_ID = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
 
 
 def cursor_after(at: datetime, audit_id: int) -> str:
@@ -40,7 +40,7 @@ class AuditQuery(Query):
     """Which entries."""
 
     table: TableText | None = None
-    run_id: Annotated[str, Field(pattern=_RUN_ID)] | None = None
+    run_id: Annotated[str, Field(pattern=RUN_ID)] | None = None
     event: (
         Annotated[Plain, Field(max_length=100, description="Such as config_changed, run_created, task_failed.")] | None
     ) = None

@@ -22,6 +22,17 @@ Tolerance = dict[Literal["absolute", "relative", "ignore"], float | bool]
 Ratio = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
+class CheckRule(Body):
+    """How a check of the data is judged."""
+
+    model_config = ConfigDict(json_schema_extra=lambda schema: _without_unset(schema))
+
+    max: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = Field(
+        default=LEFT_OUT, description="Most rows allowed, as a fraction."
+    )
+    outcome: Literal["warn", "hold", "off"] = Field(default=LEFT_OUT)
+
+
 class ChangeHeaders(Query):
     """Which version a change was made from."""
 
@@ -92,7 +103,7 @@ class _Fields(Body):
     slice_target_rows: int = Field(default=LEFT_OUT, ge=1, le=100_000_000)
     parallelism: int = Field(default=LEFT_OUT, ge=1, le=32)
     max_bytes_billed: Annotated[int, Field(ge=1, le=2**62)] | None = None
-    checks: dict[Name, Ratio] = Field(default=LEFT_OUT, max_length=100)
+    checks: dict[Name, Ratio | CheckRule] = Field(default=LEFT_OUT, max_length=100)
     nul_policies: dict[Name, NulPolicy] = Field(default=LEFT_OUT, max_length=10_000)
     loaded_at_column: Name | None = None
     rollback_publishes: int = Field(default=LEFT_OUT, ge=0, le=1000)
@@ -105,7 +116,7 @@ class _Fields(Body):
     def given(self) -> dict[str, Any]:
         """The registry's fields that were sent."""
         own = set(_Fields.model_fields) - {"depends_on"}
-        return self.model_dump(include=own, exclude_unset=True)
+        return self.model_dump(include=own, exclude_unset=True, mode="json")
 
 
 class ConfigurationChange(_Fields):

@@ -52,7 +52,7 @@ FROM_TEXT = BeforeValidator(_only_digits)
 
 TaskState = Literal["queued", "running", "success", "no_new_data", "warning", "held", "failed", "skipped"]
 EndedState = Literal["success", "no_new_data", "warning", "held", "failed", "skipped"]
-RunMode = Literal["live", "shadow", "dry_run", "plan"]
+RunMode = Literal["live", "shadow", "dry_run", "plan", "verify"]
 RunState = Literal["running", "success", "warning", "failed"]
 Trigger = Literal["schedule", "manual", "replay"]
 

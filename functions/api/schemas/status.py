@@ -84,6 +84,15 @@ class LastDay(Answer):
     bytes_billed: int
 
 
+class NotEqual(Answer):
+    """A table whose last verification found that it does not hold what its source had."""
+
+    table: str
+    run_id: UUID
+    finished_at: datetime
+    error: str | None
+
+
 class Facts(Answer):
     """What the store knows beside the tables."""
 
@@ -94,6 +103,7 @@ class Facts(Answer):
     messages_owed: int
     owed_since: datetime | None
     dead_letters: int
+    not_equal: list[NotEqual]
     recent_activity: list[Activity]
 
 
@@ -111,6 +121,7 @@ class Alert(Answer):
         "sweep_silent",
         "messages_owed",
         "dead_letters",
+        "not_equal",
     ]
     table: str | None
     message: str

@@ -30,3 +30,5 @@ END $$;
 CREATE TRIGGER announce_not_equal AFTER UPDATE ON refresh.refresh_task
 FOR EACH ROW WHEN (NEW.mode = 'verify' AND NEW.status = 'warning' AND OLD.status = 'running')
 EXECUTE FUNCTION refresh.announce_not_equal();
+
+CREATE INDEX refresh_data_quality_of_metric ON refresh.refresh_data_quality (metric, check_id DESC);

@@ -1,0 +1,56 @@
+"""Verifications, and the outcomes of checks."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import Field
+
+from functions.api.schemas.audit import RUN_ID
+from functions.api.schemas.fields import FROM_TEXT, MAX_PAGE_SIZE, Answer, Body, Plain, Query, TableText
+
+
+class VerifyRequest(Body):
+    """What to verify."""
+
+    tables: Annotated[list[TableText], Field(min_length=1, max_length=1000)] | None = Field(
+        default=None, description="Absent: all live ones, materialized views aside."
+    )
+
+
+class ChecksQuery(Query):
+    """Which checks."""
+
+    table: TableText | None = None
+    run_id: Annotated[str, Field(pattern=RUN_ID)] | None = None
+    metric: Annotated[Plain, Field(max_length=100, description="Such as verified_table.")] | None = None
+    passed: Literal["true", "false"] | None = None
+    cursor: Annotated[int, Field(ge=1, le=10**18, description="next_cursor of the page before."), FROM_TEXT] | None = (
+        None
+    )
+    limit: Annotated[int, Field(ge=1, le=MAX_PAGE_SIZE), FROM_TEXT] = 50
+
+
+class Check(Answer):
+    """The outcome of a check."""
+
+    check_id: int
+    run_id: UUID | None
+    table: str
+    scope: str | None
+    metric: str
+    value: float | None
+    threshold: float | None
+    outcome: Literal["warn", "hold"] = Field(description="What follows where it is not passed.")
+    passed: bool
+    details: dict[str, Any]
+    checked_at: datetime
+
+
+class Checks(Answer):
+    """A page of checks, newest first."""
+
+    items: list[Check]
+    next_cursor: int | None
