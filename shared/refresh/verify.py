@@ -91,7 +91,7 @@ def _read_source(
             max_bytes_billed=definition.max_bytes_billed,
             labels=labels(claim.task, "verify"),
         )
-        return runtime.source.fetch(run_job(runtime, job, budget))
+        return runtime.source.fetch(run_job(runtime, claim.task, definition, job, budget))
 
     return first_that_lasts(claim, ask, what="verify")
 
