@@ -4858,7 +4858,8 @@ CREATE FUNCTION sqp.query_key(search_query text)
     LANGUAGE sql IMMUTABLE PARALLEL SAFE STRICT
     AS $$
 SELECT btrim(regexp_replace(
-    replace(replace(lower(normalize(search_query, NFKC)), 'ß', 'ss'), 'ς', 'σ'), '[\s\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+', ' ', 'g'))
+    replace(replace(lower(replace(normalize(search_query, NFKC), 'İ', U&'i\0307')), 'ß', 'ss'), 'ς', 'σ'),
+    '[\s\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+', ' ', 'g'))
 $$;
 
 CREATE FUNCTION sqp.query_sums(client text, marketplace text, report_period text, periods date[])

@@ -11,6 +11,7 @@ from shared.dashboard.charts import NARROW, WIDE, Line, line_chart, periods
 from shared.dashboard.data import MIN_CLICKS, Dashboard
 from shared.dashboard.figures import change, count, day, index, moment, percent, points
 from shared.dashboard.tables import Cell, bar, section, shown, signed, table, text
+from shared.ports import Row
 
 _STAGES = (("impression", "Impressions"), ("click", "Clicks"), ("cart_add", "Cart adds"), ("purchase", "Purchases"))
 _RATES = (
@@ -96,8 +97,8 @@ def _tile(
 ) -> str:
     return (
         f'<div class="tile"><span>{name}</span><b>{value}</b>'
-        f"<span>{signed(before, form)} on {kind} before</span>"
-        f"<span>{signed(year, form)} on year before</span></div>"
+        f"<span>{signed(before, form)} on the {kind} before</span>"
+        f"<span>{signed(year, form)} on the year before</span></div>"
     )
 
 
@@ -172,9 +173,14 @@ def _movers(board: Dashboard) -> str:
     return section("Share movers", said, table(board.movers[:8], columns))
 
 
+def _product(row: Row) -> str:
+    asin = escape(row["asin"])
+    return f"{escape(row['title'])} <span class='soft small'>{asin}</span>" if row["title"] else asin
+
+
 def _products(board: Dashboard) -> str:
     columns = (
-        ("Product", lambda row: f"{escape(row['title'] or '')} <span class='soft small'>{escape(row['asin'])}</span>"),
+        ("Product", _product),
         ("Purchases", bar(board.products, "asin_purchase_count")),
         ("Change", lambda row: signed(row["asin_purchase_count_change"], change)),
         ("Clicks", shown(count, "asin_click_count")),

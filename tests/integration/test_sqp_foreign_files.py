@@ -345,6 +345,10 @@ def test_a_landing_table_with_redeliveries(engine: Engine, bigquery_env: BigQuer
     assert set(files.refresh().values()) <= {("success", None), ("warning", "checks_warned")}
     _check(files, reports)
 
+    # The same once more, a day later: no figure changes, and nothing is written.
+    files.deliver(row | {"ingested_at": _LATE.replace(day=3), "batch_id": "again"} for row in rows)
+    assert {status for status, _ in files.refresh().values()} <= {"no_new_data"}
+
     # One week is restated downwards and loses a query; its neighbours are left alone.
     old = next(one for one in reports if one.key == ("c1", "US", "WEEK", date(2025, 3, 2)))
     gone = "包丁"

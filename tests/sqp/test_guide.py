@@ -1,5 +1,6 @@
 """docs/sqp.md is followed: its SQL runs, its files are taken, its tables are those of the code."""
 
+import json
 import os
 import re
 import shlex
@@ -13,9 +14,13 @@ from pg8000.exceptions import DatabaseError
 from functions.search_queries.dataset import SEARCH_QUERY_MARKET
 from infra.local.postgres import Postgres
 from infra.local.stack import ROOT
+from shared.domain.dataset import Column
+from shared.domain.ids import TableName
+from shared.ports import SourceTable
+from shared.refresh.define import dataset_inputs
 from tests.docs.documents import blocks, code_words, section, table_rows
 from tests.sqp.warehouse import EXAMPLE, fill
-from tests.support.sqp import SUMMARIES
+from tests.support.sqp import DATASETS, SUMMARIES
 
 GUIDE = ROOT / "docs" / "sqp.md"
 type Connection = pg8000.native.Connection
@@ -29,10 +34,11 @@ def test_every_statement_runs(warehouse: Connection) -> None:
     assert len(_sql()) > 3
     fill(warehouse, EXAMPLE)
     warehouse.run("BEGIN")
-    warehouse.run("SELECT refresh.register_table('sqp', 'search_query_performance', 'p.d.t', 'search_queries')")
     for text in _sql():
         warehouse.run(text)
-    [[checks]] = warehouse.run("SELECT checks FROM refresh.refresh_table_registry")
+    [[checks]] = warehouse.run(
+        "SELECT checks FROM refresh.refresh_table_registry WHERE table_name = 'search_query_performance'"
+    )
     assert checks["own_exceeds_total"] == {"max": 0.01, "outcome": "hold"}
 
 
@@ -78,6 +84,29 @@ def test_the_files_have_the_columns_that_are_named(warehouse: Connection) -> Non
             view=code_words(view)[0],
         )
         assert found == [[columns]]
+
+
+def test_the_fields_are_those_of_the_datasets() -> None:
+    known = {field.name: field for dataset in DATASETS.values() for field in dataset.fields}
+    described = dict(table_rows(section(GUIDE, "Your own export")))
+    needed = {name for names, how in described.items() if how == "needed" for name in code_words(names)}
+    assert needed == {name for name, field in known.items() if field.default is None and field.derived is None}
+    named = {name for names in described for name in code_words(names)}
+    assert named <= known.keys()
+    rest = known.keys() - named
+    assert all(re.search("_rate$|_price_|_day_shipping_", name) for name in rest), rest
+
+
+def test_the_export_of_the_guide_feeds_every_table(warehouse: Connection) -> None:
+    [text] = [text for text in _sql() if "Week-Ending" in text]
+    [column_map] = re.findall(r"column_map => '(\{.*?\})'", text, re.DOTALL)
+    columns = json.loads(column_map)
+    source = SourceTable(
+        reference="p.d.t", columns=tuple(Column(name=name, type="STRING") for name in columns), is_table=True
+    )
+    for name, dataset in DATASETS.items():
+        inputs = dataset_inputs(TableName(schema="sqp", name=name), dataset, columns, source)
+        assert {one.name for one in inputs} == {field.name for field in dataset.fields}
 
 
 def test_the_checks_are_those_of_the_datasets() -> None:

@@ -1,6 +1,7 @@
 """Brands, terms and classes: kept by functions or by CSV, and seen by the summaries that read them."""
 
 import io
+import unicodedata
 from datetime import timedelta
 
 import pg8000.native
@@ -228,3 +229,28 @@ def test_functions_see_what_a_person_maps_at_once(warehouse: Connection) -> None
     warehouse.run("SELECT sqp.add_brand('c1', 'Edge'), sqp.map_asin('c1', 'US', 'A3', 'Edge')")
     found = by_key(call(warehouse, "keyword_market_share(…, 'knife sharpener', :w)", w=SUNDAY), "asin")
     assert found["A3"]["brand"] == "Edge"
+
+
+_SCRIPTS = (
+    (0x20, 0x345),
+    (0x346, 0x37A),
+    (0x37B, 0x530),
+    (0x5D0, 0x5EB),
+    (0x620, 0x64B),
+    (0x900, 0xE5C),
+    (0x1E00, 0x1F00),
+)
+_WIDE = ((0x2000, 0x2070), (0x2460, 0x2500), (0x3000, 0x3400), (0x4E00, 0x4F00), (0xFB00, 0xFB07), (0xFF00, 0xFFF0))
+
+
+def test_keys_are_those_that_bigquery_makes(warehouse: Connection) -> None:
+    """Of every character of the scripts in which the marketplaces are searched, by Unicode's own tables."""
+    letters = [chr(code) for first, last in (*_SCRIPTS, *_WIDE) for code in range(first, last)]
+    texts = [f"x{one}X {one}" for one in letters if unicodedata.category(one) not in ("Cn", "Cc", "Co")]
+    assert len(texts) > 3_000
+    found = warehouse.run("SELECT text, sqp.query_key(text) FROM unnest(CAST(:texts AS text[])) AS text", texts=texts)
+    assert {text: key for text, key in found if key != _key(text)} == {}
+
+
+def _key(text: str) -> str:
+    return " ".join(unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold()).split())

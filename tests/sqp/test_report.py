@@ -55,7 +55,8 @@ def test_the_page_has_the_figures_of_the_views(example: Connection, warehouse_ur
     assert "<h1>Edge</h1>" in page
     assert "week of 12 Jan 2025 to 18 Jan 2025" in page
     assert (
-        f'<span>Purchases</span><b>14</b><span><b class="up">{change(Decimal(14) / 13 - 1)}</b> on week before' in page
+        f'<span>Purchases</span><b>14</b><span><b class="up">{change(Decimal(14) / 13 - 1)}</b> on the week before'
+        in page
     )
     assert "14 of 210" in page
     assert page.count("<svg") == 2
