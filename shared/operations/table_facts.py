@@ -1,4 +1,4 @@
-"""What is known about one table beside its state and history: its checks, and what depends on it."""
+"""What is known about one table beside its state and history: its checks, what depends on it, what it has in quarantine."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from shared.ports import Store
 
 
 def read(store: Store, table: TableName) -> dict[str, Any]:
-    """`checks`: what each found in the latest run that was checked; `dependents`: tables that depend on it."""
+    """`checks`: what each found in the latest run that was checked; `dependents`: tables that depend on it;
+    `quarantined`: rows of the last run by reason and column."""
     text = documents.read(store, "read_table_facts", schema=table.schema, name=table.name)
     found: dict[str, Any] = from_json(text or "{}")
     return found

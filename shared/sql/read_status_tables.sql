@@ -1,4 +1,4 @@
--- Every table as it stands: what it does now, how its last refresh (of its own mode) ended, how old its data is. An interval is how often the
+-- Every table, or one, as it stands: what it does now, how its last refresh (of its own mode) ended, how old its data is. An interval is how often the
 -- table can be refreshed at best; it is stale an hour after one has passed.
 SELECT coalesce(json_agg(listed ORDER BY listed."table"), '[]')::text AS document
 FROM (
@@ -70,4 +70,5 @@ FROM (
         WHERE n.status = 'running' AND t.mode IN ('live', 'shadow') AND t.status IN ('queued', 'running')
         ORDER BY t.table_schema, t.table_name, t.status DESC, t.created_at
     ) open USING (table_schema, table_name)
+    WHERE CAST(:schema AS text) IS NULL OR (r.table_schema = :schema AND r.table_name = :name)
 ) listed

@@ -1,4 +1,5 @@
--- What a table's page shows beside its history: the checks of its latest checked run, what depends on it.
+-- What a table's page shows beside its history: the checks of its latest checked run, what depends on it, and what of its
+-- last run lies in quarantine.
 SELECT json_build_object(
     'checks', (
         SELECT coalesce(json_agg(checked ORDER BY checked.failed DESC, checked.metric), '[]')
@@ -22,5 +23,18 @@ SELECT json_build_object(
         SELECT coalesce(json_agg(json_build_object('table', d.table_schema || '.' || d.table_name, 'kind', d.kind)
             ORDER BY d.table_schema, d.table_name), '[]')
         FROM refresh.refresh_dependency d
-        WHERE d.depends_on_schema = :schema AND d.depends_on_name = :name)
+        WHERE d.depends_on_schema = :schema AND d.depends_on_name = :name),
+    'quarantined', (
+        SELECT coalesce(json_agg(json_build_object('reason', q.reason, 'column', q.column_name, 'rows', q.rows)
+            ORDER BY q.rows DESC), '[]')
+        FROM (
+            SELECT i.reason, i.column_name, count(*) AS rows
+            FROM refresh.refresh_quarantine i
+            WHERE i.table_schema = :schema AND i.table_name = :name AND i.run_id = (
+                SELECT t.run_id FROM refresh.refresh_task t
+                WHERE t.table_schema = :schema AND t.table_name = :name AND t.finished_at IS NOT NULL
+                ORDER BY t.finished_at DESC
+                LIMIT 1)
+            GROUP BY i.reason, i.column_name
+        ) q)
 )::text AS document

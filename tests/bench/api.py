@@ -44,6 +44,9 @@ def calls() -> dict[str, str]:
     last_run = UUID(hashlib.md5(b"run0").hexdigest())
     return {
         "status of all tables": "/api/refresh/status",
+        "the web page's overview": "/",
+        "its list, searched": "/?q=table_05&page=2",
+        "its page of a table": "/tables/bench.table_0500",
         "history, first page": "/api/refresh/history?page_size=100",
         "history, page 3,000": "/api/refresh/history?page=3000&page_size=100",
         "history of a table": "/api/refresh/history?table=bench.table_0500",

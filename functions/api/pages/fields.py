@@ -16,8 +16,25 @@ _NOT_CHANGED = {"table", "config_version", "created_at"}
 _OTHER = "Further"
 _GROUPS = {
     "When": ("mode", "frequency_hours", "priority", "depends_on"),
-    "From where": ("handler", "source", "column_map", "lookback", "max_bytes_billed"),
-    "Into what": ("strategy", "key_columns", "scope_column", "scope_bucket", "nul_policies", "loaded_at_column"),
+    "From where": (
+        "handler",
+        "source",
+        "lookback",
+        "max_bytes_billed",
+        "max_bytes_billed_per_day",
+        "column_map",
+        "drift_policies",
+    ),
+    "Into what": (
+        "strategy",
+        "scope_column",
+        "scope_bucket",
+        "loaded_at_column",
+        "publish_group",
+        "rollback_publishes",
+        "key_columns",
+        "nul_policies",
+    ),
     "How": ("slice_target_rows", "parallelism", "checks"),
 }
 _HELP = {

@@ -21,6 +21,7 @@ routes = Blueprint("runs", __name__)
 _STATES = ("running", "success", "warning", "failed")
 _RUNS = 50
 _TABLES = 100
+_WITHOUT_EFFECT = ("dry_run", "plan")
 _AGAIN = ("failed", "held", "skipped")
 _GRAVE = ("failed", "held", "skipped", "warning", "running", "queued", "success", "no_new_data")
 
@@ -54,6 +55,7 @@ def show(run_id: UUID) -> Response:
         pages=pages,
         line=timeline.of(run, shown, now=now),
         troubles=[one for one in shown if one["status"] in ("failed", "held", "skipped", "warning")],
+        report=_report(run),
         moved=[one for one in shown if one["rows_read"] or one["scopes_unchanged"] or one["bytes_billed"]],
         again=[one["table"] for one in run["tables"] if one["status"] in _AGAIN],
         totals=_totals(run["tables"]),
@@ -80,6 +82,13 @@ def _confirm_replay(run_id: UUID, *, problem: Any = None, status: int = 200) -> 
     run = read(api("runs", run_id))
     again = [one for one in run["tables"] if one["status"] in _AGAIN]
     return page("replay.html", status=status, run=run, again=again, problem=problem, once=token_urlsafe(16))
+
+
+def _report(run: Mapping[str, Any]) -> Any:
+    """What a dry run or a plan has found; None for other runs."""
+    if not any(one["mode"] in _WITHOUT_EFFECT for one in run["tables"]):
+        return None
+    return read(api("runs", run["run_id"], "dry-run-report"))
 
 
 def _counted(tables: Sequence[Mapping[str, Any]]) -> dict[str, int]:

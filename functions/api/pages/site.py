@@ -10,8 +10,10 @@ from functions.api.pages import (
     audit,
     configuration,
     dead_letters,
+    holds,
     overview,
     render,
+    rollback,
     runs,
     session,
     sign_in,
@@ -24,7 +26,20 @@ from functions.api.problems import MEDIA_TYPE
 
 _SAFE = {"GET", "HEAD", "OPTIONS"}
 pages = Blueprint(PAGES, __name__)
-for part in (assets, sign_in, overview, trigger, runs, tables, configuration, webhooks, audit, dead_letters):
+for part in (
+    assets,
+    sign_in,
+    overview,
+    trigger,
+    runs,
+    tables,
+    configuration,
+    holds,
+    rollback,
+    webhooks,
+    audit,
+    dead_letters,
+):
     pages.register_blueprint(part.routes)
 
 

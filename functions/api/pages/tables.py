@@ -12,7 +12,7 @@ from functions.api.pages.calls import api, offers, read
 from functions.api.pages.paging import asked_page, of_pagination
 from functions.api.pages.render import page
 from functions.api.problems import not_found
-from functions.api.routes.status import overview
+from functions.api.routes.status import status_of
 from functions.api.schemas.status import TableStatus
 from shared import wiring
 from shared.domain.ids import TableName
@@ -21,12 +21,14 @@ from shared.operations import table_facts
 routes = Blueprint("tables", __name__)
 _DAYS = 30
 _HISTORY = 15
+_PUBLISHES = 10
 
 
 @routes.get("/tables/<table>")
 def show(table: str) -> Response:
     """The table's page."""
     configuration = read(api("config", table))
+    name = TableName.parse(table)
     now = datetime.now(UTC)
     metrics = read(api("metrics"), table=table, days=_DAYS)
     history = read(api("history"), table=table, page=asked_page(), page_size=_HISTORY)
@@ -35,33 +37,25 @@ def show(table: str) -> Response:
         now=now,
         table=table,
         configuration=configuration,
-        one=_status(table),
+        one=_status(name),
         metrics=metrics,
         moved=days.moved(metrics["per_day"], days=_DAYS, today=now.date()),
         durations=days.durations(metrics["per_day"], days=_DAYS, today=now.date()),
         history=history["items"],
         pages=of_pagination(history["pagination"]),
-        facts=table_facts.read(wiring.store(), TableName.parse(table)),
-        quarantine=_quarantine(table),
+        facts=table_facts.read(wiring.store(), name),
         publishes=_publishes(table),
     )
 
 
-def _status(table: str) -> TableStatus:
-    tables, _ = overview()
-    found = next((one for one in tables if one.table == table), None)
+def _status(name: TableName) -> TableStatus:
+    found = status_of(name)
     if found is None:
-        raise not_found(f"{table} is not registered.")
+        raise not_found(f"{name} is not registered.")
     return found
-
-
-def _quarantine(table: str) -> Any:
-    if not offers("GET", "/api/refresh/quarantine"):
-        return None
-    return read("/api/refresh/quarantine", table=table)
 
 
 def _publishes(table: str) -> Any:
     if not offers("GET", "/api/refresh/tables/<>/publishes"):
         return None
-    return read(api("tables", table, "publishes"))
+    return read(api("tables", table, "publishes"), page_size=_PUBLISHES)

@@ -16,6 +16,7 @@ from functions.api.routes.status import overview
 
 routes = Blueprint("trigger", __name__)
 _LISTED = 200
+_WITHOUT_EFFECT = ("plan", "verify")
 
 
 @routes.get("/trigger")
@@ -29,10 +30,12 @@ def start() -> AnyResponse:
     """Start the run, and go to where it can be watched."""
     everything = request.form.get("which") == "all"
     tables = _tables(request.form)
-    body: dict[str, Any] = {"force": "force" in request.form} | ({} if everything else {"tables": tables})
-    reply = send(
-        "POST", api("trigger"), body=body, headers={"Idempotency-Key": request.form.get("once") or token_urlsafe(16)}
-    )
+    body: dict[str, Any] = {} if everything else {"tables": tables}
+    call = request.form.get("do", "") if request.form.get("do") in _WITHOUT_EFFECT else "trigger"
+    if call != "verify":
+        body["force"] = "force" in request.form
+    key = f"{call}-{request.form.get('once') or token_urlsafe(16)}"
+    reply = send("POST", api(call), body=body, headers={"Idempotency-Key": key})
     if not reply.ok:
         return _form(chosen=tables, problem=reply.document, status=reply.status, everything=everything)
     return see_other(url_for("pages.runs.show", run_id=UUID(reply.document["run_id"])))

@@ -46,6 +46,9 @@ _STATES = {
     "enabled": State(word="enabled", tone="good", sign="check"),
     "fresh": State(word="fresh", tone="good", sign="check"),
     "stale": State(word="stale", tone="bad", sign="clock"),
+    "kept": State(word="kept", tone="good", sign="check"),
+    "expired": State(word="expired", tone="calm", sign="slash"),
+    "rolled back": State(word="rolled back", tone="care", sign="skip"),
     "passed": State(word="passed", tone="good", sign="check"),
 }
 _MACHINERY = ("sweep_silent", "messages_owed")
@@ -66,7 +69,7 @@ def verdict(counts: Statistics, found: Sequence[Alert]) -> Verdict:
     if stopped:
         return _bad("The data is still fresh, but refreshing has come to a stop.")
     if counts.failed:
-        return _bad(f"{_tables(counts.failed)} the data of before: the last refresh failed.")
+        return _bad(f"{_tables(counts.failed).capitalize()} the data of before: the last refresh failed.")
     waiting = sum(alert.kind == "never_refreshed" for alert in found)
     if waiting:
         return Verdict(tone="care", sign="circle", headline=f"Not all is there yet: {_none(waiting, counts.live)}.")

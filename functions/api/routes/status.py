@@ -11,11 +11,13 @@ from functions.api.alerts import alerts, overall, statistics, summary
 from functions.api.contract import call
 from functions.api.schemas.status import Facts, Status, TableStatus
 from shared import wiring
+from shared.domain.ids import TableName
 from shared.operations import documents
 from shared.planning.schedule import Schedule
 
 routes = Blueprint("status", __name__)
 _TABLES = TypeAdapter(list[TableStatus])
+_ALL = {"schema": None, "name": None}
 
 
 @routes.get("/api/refresh/status")
@@ -39,9 +41,16 @@ def status() -> Status:
 def overview() -> tuple[list[TableStatus], Facts]:
     """Every table, and the facts beside them."""
     with wiring.store().transaction(statement_timeout=10.0) as session:
-        tables = documents.read_in(session, "read_status_tables", trigger_hours=trigger_hours())
+        tables = documents.read_in(session, "read_status_tables", **_ALL, trigger_hours=trigger_hours())
         facts = documents.read_in(session, "read_status_facts")
     return _TABLES.validate_json(tables or "[]"), Facts.model_validate_json(facts or "{}")
+
+
+def status_of(table: TableName) -> TableStatus | None:
+    """One table; None when it is not registered."""
+    which = {"schema": table.schema, "name": table.name}
+    text = documents.read(wiring.store(), "read_status_tables", **which, trigger_hours=trigger_hours())
+    return next(iter(_TABLES.validate_json(text or "[]")), None)
 
 
 def trigger_hours() -> int:
