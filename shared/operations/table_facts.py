@@ -1,4 +1,4 @@
-"""What is known about one table beside its state and history: its checks, what depends on it, what it has in quarantine."""
+"""What is known about one table beside its state and history: checks, what depends on it, what is in quarantine."""
 
 from __future__ import annotations
 
