@@ -14,7 +14,7 @@ from shared.domain.errors import RefreshError
 from shared.domain.quoting import postgres_identifier
 from shared.ports import Session
 
-ROLES = ("refresh_loader", "refresh_api", "refresh_notifier", "refresh_reader")
+ROLES = ("refresh_loader", "refresh_api", "refresh_notifier", "refresh_reader", "refresh_check")
 
 
 def migrate_database(environment: Environment, outputs: dict[str, Any]) -> None:

@@ -17,10 +17,10 @@ from shared.domain.check_outcome import CheckOutcome
 from shared.domain.dataset import Dataset
 from shared.domain.errors import InvalidRegistration
 from shared.domain.states import ScopeAction
+from shared.planning.checks import Checks
 from shared.planning.scopes import PlannedScope, Report
 
 COMPLETENESS = "completeness"
-_NUMBERS = ("table_min_ratio", "scope_min_ratio", "scope_history", "max_deleted_share", "expected_days", "stale_days")
 _NAMED_REPORTS = 5
 
 type ReportRows = Mapping[tuple[str | None, tuple[str, ...]], int]
@@ -56,7 +56,7 @@ def read_reports(text: str | None, dataset: Dataset) -> tuple[Report, ...]:
 def rules(dataset: Dataset, checks: Mapping[str, Any]) -> tuple[Rule, ...]:
     """The dataset's checks, as the registry changes them. InvalidRegistration for one that the dataset lacks."""
     known = {name: value for name, value in dataset.checks.items() if isinstance(value, Mapping)}
-    unknown = sorted(name for name in checks if name not in known and name not in _NUMBERS)
+    unknown = sorted(name for name in checks if name not in known and name not in Checks.of_every_table)
     if unknown:
         raise InvalidRegistration(
             f"checks name {', '.join(unknown)}, which {dataset.name} does not have; it has {', '.join(sorted(known))}"

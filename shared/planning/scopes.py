@@ -33,6 +33,8 @@ class FoundScope:
     fingerprint: str
     figures: Figures = field(default_factory=dict)
     reports: tuple[Report, ...] = ()
+    failing: tuple[int, ...] = ()
+    """Rows that fail each of the checks of columns."""
 
 
 @dataclass(frozen=True, kw_only=True)

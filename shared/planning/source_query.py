@@ -14,6 +14,7 @@ from shared.domain.dataset import MERGED, REPORT, SUPERSEDED
 from shared.domain.definition import Definition
 from shared.domain.quoting import bigquery_identifier, bigquery_table
 from shared.domain.scope import MAX_SCOPE_VALUES
+from shared.planning.checks import ColumnCheck
 from shared.ports import QueryParameter
 
 SCOPE = "refresh_scope"
@@ -21,6 +22,7 @@ ROWS = "refresh_rows"
 READ = "refresh_read"
 FINGERPRINT = "refresh_fingerprint"
 SOURCE_ROWS = "refresh_source_rows"
+CHECK = "refresh_check_"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,9 +34,14 @@ class SourceQuery:
 
 
 def plan_query(
-    definition: Definition, *, relation: str, snapshot_at: datetime | None, scan_from: date | None
+    definition: Definition,
+    *,
+    relation: str,
+    snapshot_at: datetime | None,
+    scan_from: date | None,
+    checks: Sequence[ColumnCheck] = (),
 ) -> SourceQuery:
-    """Per scope value: rows, source rows behind them, fingerprint, figures of each column.
+    """Per scope value: rows, source rows behind them, fingerprint, figures of each column, rows that fail each check.
 
     The fingerprint (BIT_XOR of the first 15 hex digits of each row's MD5, SUM of the next 8, and the count) does not
     depend on row order, and doubled rows do not cancel. Beside it stands the number of source rows, once.
@@ -57,6 +64,7 @@ def plan_query(
             f"(SELECT COUNT(*) FROM source) AS {SOURCE_ROWS}",
             *([f"STRING_AGG({REPORT}, ',') AS {REPORT}"] if definition.has_reports else []),
             *figures,
+            *(f"{check.expression} AS {CHECK}{i}" for i, check in enumerate(checks)),
         ]
     )
     digest = f"TO_HEX(MD5(TO_JSON_STRING(STRUCT({', '.join(columns)}))))"
@@ -70,6 +78,7 @@ def plan_query(
     parameters = snapshot_parameter(snapshot_at)
     if scan_from is not None:
         parameters += (QueryParameter(name="scan_from", type="DATE", value=scan_from),)
+    parameters += tuple(parameter for check in checks for parameter in check.parameters)
     return SourceQuery(sql=sql, parameters=parameters)
 
 

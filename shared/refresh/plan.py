@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from datetime import date, datetime
-
-import structlog
+from datetime import datetime
 
 from shared.domain.check_outcome import CheckOutcome
 from shared.domain.dataset import REPORT
@@ -15,18 +13,19 @@ from shared.domain.errors import Held, InvalidRegistration, PermanentError, Reco
 from shared.domain.figures import figure_value
 from shared.domain.ids import TaskId, plan_job_id
 from shared.domain.scope import MAX_SCOPE_VALUES, scan_start
-from shared.domain.states import Mode, Phase, ScopeAction, TaskStatus
+from shared.domain.states import Mode, Phase, ScopeAction
+from shared.planning.checks import ColumnCheck, column_checks, read_checks
 from shared.planning.holds import Release
 from shared.planning.quality import read_reports
 from shared.planning.scopes import FoundScope, PlannedScope, PublishedScope, plan_scopes, widens
 from shared.planning.slices import PlannedSlice, plan_slices
-from shared.planning.source_query import FINGERPRINT, READ, ROWS, SCOPE, SOURCE_ROWS, plan_query
+from shared.planning.source_query import CHECK, FINGERPRINT, READ, ROWS, SCOPE, SOURCE_ROWS, SourceQuery, plan_query
 from shared.ports import JobResult, QueryJob, Row, Session
 from shared.refresh.claim import TaskClaim, task_parameters
-from shared.refresh.ending import end
 from shared.refresh.fence import fenced
 from shared.refresh.fillable import FILL_PLANNED, fillable
 from shared.refresh.frozen import freeze_definition
+from shared.refresh.held_plan import hold_plan
 from shared.refresh.jobs import first_that_lasts, labels, run_job, slice_job, source_relation
 from shared.refresh.merge import target_name
 from shared.refresh.messages import owe_table_message
@@ -40,8 +39,6 @@ from shared.refresh.staging import create_staging
 from shared.refresh.state import state_statement
 from shared.sql import statement
 
-log = structlog.get_logger()
-
 
 def plan(runtime: Runtime, claim: TaskClaim, definition: Definition, task: Row, budget: Budget) -> None:
     """Find what changed, pass the gates, and commit slices, scopes and lanes; a table that a gate holds ends here.
@@ -50,9 +47,11 @@ def plan(runtime: Runtime, claim: TaskClaim, definition: Definition, task: Row, 
         return
     start = scan_start(definition.scope, lookback_days=definition.lookback, snapshot=task["snapshot_at"].date())
     relation, snapshot_at = source_relation(runtime, claim, definition, task["snapshot_at"], budget)
-    result, rows = _aggregate(runtime, claim, definition, relation, snapshot_at, start, budget)
+    checks = column_checks(definition, read_checks(definition))
+    query = plan_query(definition, relation=relation, snapshot_at=snapshot_at, scan_from=start, checks=checks)
+    result, rows = _aggregate(runtime, claim, definition, query, budget)
     runtime.steps.reached("plan_queried")
-    found = _found_scopes(definition, rows)
+    found = _found_scopes(definition, rows, checks)
     scan_from = start.isoformat() if start else None
     published = _published(runtime, claim.task, definition, scan_from)
     scopes = plan_scopes(
@@ -71,12 +70,13 @@ def plan(runtime: Runtime, claim: TaskClaim, definition: Definition, task: Row, 
             definition,
             scopes,
             found=found,
+            column_checks=checks,
             published=published,
             forced_at=task["forced_at"],
             release=release,
         )
     except Held as held:
-        _hold(runtime, claim, definition, held, scopes, result, scan_from)
+        hold_plan(runtime, claim, definition, held, scopes=scopes, result=result, scan_from=scan_from)
         return
     slices = plan_slices(scopes, target_rows=definition.slice_target_rows)
     only_plan = Mode(task["mode"]) is Mode.PLAN
@@ -97,42 +97,6 @@ def plan(runtime: Runtime, claim: TaskClaim, definition: Definition, task: Row, 
 def _release(runtime: Runtime, task: TaskId, state: Row) -> Release | None:
     with runtime.store.transaction() as session:
         return read_release(session, task, state)
-
-
-def _hold(
-    runtime: Runtime,
-    claim: TaskClaim,
-    definition: Definition,
-    held: Held,
-    scopes: Sequence[PlannedScope],
-    result: JobResult,
-    scan_from: str | None,
-) -> None:
-    """End the task held, with what it was held for: whoever releases or refuses it decides about exactly that."""
-
-    def note(session: Session) -> None:
-        key = task_parameters(claim.task)
-        session.run(statement("insert_task_scopes"), **key, scopes=scopes_json(scopes, []))
-        session.run(
-            statement("note_hold"),
-            **key,
-            definition_hash=definition.hash,
-            scan_from=scan_from,
-            bytes_billed=result.bytes_billed,
-            job_id=result.job_id,
-        )
-
-    log.warning("held", reason=held.reason, error=str(held))
-    end(
-        runtime,
-        claim,
-        TaskStatus.HELD,
-        reason=held.reason,
-        error=str(held),
-        details=held.details,
-        outcomes=held.outcomes,
-        note=note,
-    )
 
 
 def _reserve(
@@ -164,13 +128,9 @@ def _aggregate(
     runtime: Runtime,
     claim: TaskClaim,
     definition: Definition,
-    relation: str,
-    snapshot_at: datetime | None,
-    start: date | None,
+    query: SourceQuery,
     budget: Budget,
 ) -> tuple[JobResult, list[Row]]:
-    query = plan_query(definition, relation=relation, snapshot_at=snapshot_at, scan_from=start)
-
     def ask(generation: int) -> tuple[JobResult, list[Row]]:
         job = QueryJob(
             job_id=plan_job_id(claim.task, generation),
@@ -185,7 +145,7 @@ def _aggregate(
     return first_that_lasts(claim, ask, what="plan")
 
 
-def _found_scopes(definition: Definition, rows: list[Row]) -> list[FoundScope]:
+def _found_scopes(definition: Definition, rows: list[Row], checks: Sequence[ColumnCheck]) -> list[FoundScope]:
     if len(rows) > MAX_SCOPE_VALUES:
         raise InvalidRegistration(
             f"{definition.table}: the scope column has more than {MAX_SCOPE_VALUES} values; "
@@ -196,12 +156,12 @@ def _found_scopes(definition: Definition, rows: list[Row]) -> list[FoundScope]:
         raise ReconcileMismatch(
             f"{definition.table}: the query accounts for {read} of {rows[0][SOURCE_ROWS]} source rows"
         )
-    found = [_found_scope(definition, row) for row in rows]
+    found = [_found_scope(definition, row, len(checks)) for row in rows]
     _check_key(definition, found)
     return found
 
 
-def _found_scope(definition: Definition, row: Row) -> FoundScope:
+def _found_scope(definition: Definition, row: Row, checks: int) -> FoundScope:
     return FoundScope(
         value=row[SCOPE],
         rows=row[ROWS],
@@ -212,6 +172,7 @@ def _found_scope(definition: Definition, row: Row) -> FoundScope:
             for i, column in enumerate(definition.columns)
         },
         reports=read_reports(row[REPORT], definition.dataset) if REPORT in row and definition.dataset else (),
+        failing=tuple(int(row[f"{CHECK}{i}"]) for i in range(checks)),
     )
 
 

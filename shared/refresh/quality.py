@@ -14,6 +14,8 @@ from shared.domain.errors import Held
 from shared.domain.ids import TableName, TaskId
 from shared.domain.quoting import postgres_identifier
 from shared.domain.states import ScopeAction
+from shared.planning.checks import ColumnCheck, read_checks
+from shared.planning.column_gate import column_outcomes, row_count_outcomes
 from shared.planning.gates import as_they_stay, behind_refusals, scope_gate, table_gate
 from shared.planning.holds import WRITTEN, Release, hold_scopes, lifted, overridden, restricted
 from shared.planning.quality import ReportRows, quality_gate
@@ -32,6 +34,7 @@ def judge(
     scopes: Sequence[PlannedScope],
     *,
     found: Sequence[FoundScope],
+    column_checks: Sequence[ColumnCheck],
     published: Sequence[PublishedScope],
     forced_at: datetime | None,
     release: Release | None,
@@ -49,8 +52,12 @@ def judge(
     scopes = [scope.held() if scope.action in WRITTEN and scope.value in refused else scope for scope in scopes]
     outcomes += table_gate(as_they_stay(scopes, refused), checks=definition.checks, release=release)
     judged = {scope.value for scope in scopes if scope.action in WRITTEN}
-    found_by_scope = [one for one in _scope_gates(runtime, definition, scopes, found) if one.scope in judged]
-    found_by_scope = lifted(found_by_scope, release)
+    by_scope = [
+        *_scope_gates(runtime, definition, scopes, found),
+        *row_count_outcomes(scopes, read_checks(definition).row_count),
+        *column_outcomes(found, column_checks),
+    ]
+    found_by_scope = lifted([one for one in by_scope if one.scope in judged], release)
     return hold_scopes(scopes, found_by_scope, release), outcomes + found_by_scope
 
 

@@ -39,6 +39,7 @@ from shared.refresh.plan import plan
 from shared.refresh.publish import Member, publish
 from shared.refresh.runtime import Budget, Runtime
 from shared.refresh.shadow import for_mode
+from shared.refresh.staged_checks import judge_staged
 from shared.refresh.verify import verify
 from shared.sql import statement
 
@@ -115,6 +116,8 @@ class TableRefresh:
     def _publish(self, claim: UnitClaim) -> None:
         with tracing.span("publish"), KeptLease(self._runtime, claim):
             members = [self._member(part) for part in claim.members]
+            for one in members:
+                judge_staged(self._runtime, claim, one.definition, one.claim.task, one.state)
             finish = dry_run if all(Mode(one.state["mode"]) is Mode.DRY_RUN for one in members) else publish
             published = finish(self._runtime, claim, members, self._budget)
         if published is None:

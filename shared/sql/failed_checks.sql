@@ -2,7 +2,7 @@
 -- decided about is told elsewhere.
 SELECT count(*) FILTER (WHERE outcome = 'warn') AS warned,
     string_agg(coalesce(scope, 'NULL') || ': ' || metric || ' is ' || trim_scale(round(value, 6))
-        || CASE metric WHEN 'completeness' THEN ', at least ' WHEN 'scope_rows' THEN ', at least ' ELSE ', at most ' END
+        || CASE WHEN metric IN ('completeness', 'scope_rows') OR details ->> 'too_many' = 'false' THEN ', at least ' ELSE ', at most ' END
         || trim_scale(round(threshold, 6))
         || coalesce(' (' || (SELECT string_agg(report, '; ') FROM jsonb_array_elements_text(details -> 'reports') AS report) || ')', ''),
         '. ' ORDER BY scope, metric) FILTER (WHERE outcome = 'hold') AS held

@@ -126,7 +126,10 @@ WRONG_CHANGES: list[tuple[int, dict[str, Any], str]] = [
     (409, {"scope_column": "nowhere"}, "does not have"),
     (409, {"depends_on": {"public.nowhere": "hard"}}, "not registered"),
     (409, {"depends_on": {"public.a": "hard"}}, ""),
-    (409, {"checks": {"table_min_ratio": 2}}, "from 0 to 1"),
+    (422, {"checks": {"table_min_ratio": 2}}, "less than or equal to 1"),
+    (422, {"checks": {"range": {"value": {}}}}, "needs min or max"),
+    (409, {"checks": {"null_share": {"nobody": {"max": 0.5}}}}, "which the table does not have"),
+    (409, {"checks": {"weekday": {"max": 0}}}, "checks has weekday"),
     (409, {"nul_policies": {"nowhere": "strip"}}, "does not have"),
     (409, {"source": "just-a-name"}, "project.dataset.table"),
 ]

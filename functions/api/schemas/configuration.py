@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field
 
 from functions.api.schemas.fields import Answer, Body, Paged, Pagination, Plain, Query, TableText
+from shared.planning.checks import Checks
 
 Handler = Literal["asin", "search_queries", "summaries", "generic"]
 Strategy = Literal["merge", "append", "replace"]
@@ -19,18 +20,6 @@ Name = Annotated[str, Field(pattern=r"^[^\u0000]+$", max_length=300)]
 LEFT_OUT: Any = None
 """Default of fields that may be left out and are never null."""
 Tolerance = dict[Literal["absolute", "relative", "ignore"], float | bool]
-Ratio = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-
-
-class CheckRule(Body):
-    """How a check of the data is judged."""
-
-    model_config = ConfigDict(json_schema_extra=lambda schema: _without_unset(schema))
-
-    max: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = Field(
-        default=LEFT_OUT, description="Most rows allowed, as a fraction."
-    )
-    outcome: Literal["warn", "hold", "off"] = Field(default=LEFT_OUT)
 
 
 class ChangeHeaders(Query):
@@ -103,7 +92,7 @@ class _Fields(Body):
     slice_target_rows: int = Field(default=LEFT_OUT, ge=1, le=100_000_000)
     parallelism: int = Field(default=LEFT_OUT, ge=1, le=32)
     max_bytes_billed: Annotated[int, Field(ge=1, le=2**62)] | None = None
-    checks: dict[Name, Ratio | CheckRule] = Field(default=LEFT_OUT, max_length=100)
+    checks: Checks = Field(default=LEFT_OUT)
     nul_policies: dict[Name, NulPolicy] = Field(default=LEFT_OUT, max_length=10_000)
     loaded_at_column: Name | None = None
     rollback_publishes: int = Field(default=LEFT_OUT, ge=0, le=1000)

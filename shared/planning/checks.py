@@ -1,0 +1,266 @@
+"""The checks that a registry row may ask for: their shape, and what they are in BigQuery's plan query."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from shared.domain.definition import Definition
+from shared.domain.errors import InvalidRegistration
+from shared.domain.figures import Kind
+from shared.domain.types import WireColumn
+from shared.ports import QueryParameter
+
+Outcome = Literal["warn", "hold", "off"]
+Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Name = Annotated[str, Field(min_length=1, max_length=300, pattern=r"^[^\u0000]+$")]
+Text = Annotated[str, Field(max_length=10_000, pattern=r"^[^\u0000]*$")]
+Number = Annotated[float, Field(allow_inf_nan=False)] | int
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class NullShare(_Part):
+    """At most this share of a scope's rows may have NULL."""
+
+    max: Share
+    outcome: Outcome = "hold"
+
+
+class Range(_Part):
+    """Least and greatest value, both allowed; NULL passes, NaN does not. Dates and times as ISO 8601 text."""
+
+    min: Number | Text | None = None
+    max: Number | Text | None = None
+    outcome: Outcome = "hold"
+
+    @model_validator(mode="after")
+    def _some_bound(self) -> Range:
+        if self.min is None and self.max is None:
+            raise ValueError("needs min or max")
+        return self
+
+
+class AllowedValues(_Part):
+    """The values that there may be; NULL passes."""
+
+    values: Annotated[list[bool | int | Text], Field(min_length=1, max_length=1000)]
+    outcome: Outcome = "hold"
+
+
+class RowCount(_Part):
+    """Rows of a scope against the median of the `history` scopes before it."""
+
+    min_ratio: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] | None = None
+    max_ratio: Annotated[float, Field(ge=1, le=1_000_000, allow_inf_nan=False)] | None = None
+    history: Annotated[int, Field(ge=1, le=1000)] = 12
+    outcome: Outcome = "hold"
+
+    @model_validator(mode="after")
+    def _some_bound(self) -> RowCount:
+        if self.min_ratio is None and self.max_ratio is None:
+            raise ValueError("needs min_ratio or max_ratio")
+        return self
+
+
+class CustomSql(_Part):
+    """One SELECT over `staged`, the rows about to be published, that must return no row."""
+
+    sql: Annotated[str, Field(min_length=1, max_length=10_000, pattern=r"^[^\u0000]*\S[^\u0000]*$")]
+    outcome: Outcome = "hold"
+
+
+class Quarantine(_Part):
+    """How many of a run's rows may be put into quarantine."""
+
+    max_rows: Annotated[int, Field(ge=0)] | None = None
+    max_share: Share | None = None
+    outcome: Outcome = "hold"
+
+    @model_validator(mode="after")
+    def _some_bound(self) -> Quarantine:
+        if self.max_rows is None and self.max_share is None:
+            raise ValueError("needs max_rows or max_share")
+        return self
+
+
+class DatasetRule(_Part):
+    """A check of a worker that knows its data, as the table changes it."""
+
+    max: Share | None = None
+    outcome: Outcome | None = None
+
+
+class Checks(BaseModel):
+    """The registry's `checks`. Further names are those of the checks that the table's worker brings."""
+
+    model_config = ConfigDict(frozen=True, extra="allow", strict=True)
+    __pydantic_extra__: dict[str, DatasetRule]
+
+    table_min_ratio: Share | None = None
+    scope_min_ratio: Share | None = None
+    scope_history: Annotated[int, Field(ge=1)] | None = None
+    max_deleted_share: Share | None = None
+    expected_days: Annotated[int, Field(ge=0, le=100_000)] | None = None
+    stale_days: Annotated[int, Field(ge=0, le=100_000)] | None = None
+    null_share: dict[Name, NullShare] = Field(default_factory=dict)
+    range: dict[Name, Range] = Field(default_factory=dict)
+    allowed_values: dict[Name, AllowedValues] = Field(default_factory=dict)
+    row_count: RowCount | None = None
+    custom_sql: dict[Name, CustomSql] = Field(default_factory=dict)
+    quarantine: Quarantine | None = None
+    verify: DatasetRule | None = None
+    """Whether scheduled verifications leave the table out."""
+
+    of_every_table: ClassVar[frozenset[str]] = frozenset()
+
+    @property
+    def judges_what_is_staged(self) -> bool:
+        """Whether a check needs the rows to be staged."""
+        custom = any(one.outcome != "off" for one in self.custom_sql.values())
+        return custom or (self.quarantine is not None and self.quarantine.outcome != "off")
+
+
+Checks.of_every_table = frozenset(Checks.model_fields)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ColumnCheck:
+    """A check that the plan query answers for every scope: how many rows fail it."""
+
+    metric: str
+    outcome: str
+    most: float
+    is_share: bool
+    """Whether `most` is a share of the rows, or a number of rows."""
+    expression: str
+    """BigQuery aggregate over the wire column."""
+    parameters: tuple[QueryParameter, ...] = ()
+
+
+def read_checks(definition: Definition) -> Checks:
+    """The table's checks. InvalidRegistration for a shape that is wrong, or a check that nobody knows."""
+    try:
+        checks = Checks.model_validate(definition.checks)
+    except ValidationError as error:
+        wrong = error.errors(include_url=False)[0]
+        where = ".".join(str(part) for part in wrong["loc"])
+        raise InvalidRegistration(f"{definition.table}: checks: {where}: {wrong['msg']}") from error
+    unknown = sorted(checks.__pydantic_extra__ or {}) if definition.dataset is None else []
+    if unknown:
+        raise InvalidRegistration(
+            f"{definition.table}: checks name {', '.join(unknown)}, which there is not; there are "
+            f"{', '.join(sorted(Checks.of_every_table))}"
+        )
+    return checks
+
+
+def column_checks(definition: Definition, checks: Checks) -> tuple[ColumnCheck, ...]:
+    """The checks that the plan query answers. InvalidRegistration for columns that cannot be checked so."""
+    found = [_null_share(definition, *one) for one in checks.null_share.items()]
+    found += [_range(definition, *one) for one in checks.range.items()]
+    found += [_allowed(definition, *one) for one in checks.allowed_values.items()]
+    return tuple(one for one in found if one.outcome != "off")
+
+
+def _null_share(definition: Definition, name: str, rule: NullShare) -> ColumnCheck:
+    place, _ = _column(definition, "null_share", name)
+    return ColumnCheck(
+        metric=f"null_share({name})",
+        outcome=rule.outcome,
+        most=rule.max,
+        is_share=True,
+        expression=f"COUNTIF({place} IS NULL)",
+    )
+
+
+def _range(definition: Definition, name: str, rule: Range) -> ColumnCheck:
+    place, column = _column(definition, "range", name)
+    type_ = _RANGES.get(column.kind)
+    if type_ is None or column.repeated:
+        raise _unfit(definition, "range", column, "numbers, dates and timestamps")
+    bounds = [(">=", f"{place}_min", rule.min), ("<=", f"{place}_max", rule.max)]
+    given = [(operator, f"check_{label}", value) for operator, label, value in bounds if value is not None]
+    inside = " AND ".join(f"{place} {operator} @{label}" for operator, label, _ in given)
+    return ColumnCheck(
+        metric=f"range({name})",
+        outcome=rule.outcome,
+        most=0,
+        is_share=False,
+        expression=f"COUNTIF(NOT ({inside}))",
+        parameters=tuple(
+            QueryParameter(name=label, type=type_, value=_bound(definition, name, type_, value))
+            for _, label, value in given
+        ),
+    )
+
+
+def _allowed(definition: Definition, name: str, rule: AllowedValues) -> ColumnCheck:
+    place, column = _column(definition, "allowed_values", name)
+    if column.kind not in (Kind.TEXT, Kind.INT, Kind.BOOL, Kind.DATE) or column.repeated:
+        raise _unfit(definition, "allowed_values", column, "texts, whole numbers, booleans and dates")
+    values = [str(value).lower() if isinstance(value, bool) else str(value) for value in rule.values]
+    label = f"check_{place}_values"
+    text = place if column.kind is Kind.TEXT else f"CAST({place} AS STRING)"
+    return ColumnCheck(
+        metric=f"allowed_values({name})",
+        outcome=rule.outcome,
+        most=0,
+        is_share=False,
+        expression=f"COUNTIF({text} NOT IN UNNEST(@{label}))",
+        parameters=(QueryParameter(name=label, type="ARRAY<STRING>", value=values),),
+    )
+
+
+_RANGES: Mapping[Kind, str] = {
+    Kind.INT: "NUMERIC",
+    Kind.NUMERIC: "NUMERIC",
+    Kind.FLOAT: "FLOAT64",
+    Kind.DATE: "DATE",
+    Kind.DATETIME: "DATETIME",
+    Kind.TIMESTAMP: "TIMESTAMP",
+}
+
+
+def _bound(definition: Definition, name: str, type_: str, value: float | int | str) -> Any:
+    try:
+        match type_:
+            case "NUMERIC" if not isinstance(value, str):
+                return Decimal(str(value))
+            case "FLOAT64" if not isinstance(value, str):
+                return float(value)
+            case "DATE" if isinstance(value, str):
+                return date.fromisoformat(value)
+            case "DATETIME" if isinstance(value, str) and datetime.fromisoformat(value).tzinfo is None:
+                return datetime.fromisoformat(value)
+            case "TIMESTAMP" if isinstance(value, str) and datetime.fromisoformat(value).tzinfo is not None:
+                return datetime.fromisoformat(value)
+    except ValueError:
+        pass
+    raise InvalidRegistration(
+        f"{definition.table}: checks: range of {name}: {value!r} is no bound for a {type_}; write numbers as numbers, "
+        "2025-01-31 for a day, 2025-01-31T06:00:00 for a time, with its zone for a timestamp"
+    )
+
+
+def _column(definition: Definition, check: str, name: str) -> tuple[str, WireColumn]:
+    for place, column in enumerate(definition.columns):
+        if column.name == name:
+            return f"c{place}", column
+    raise InvalidRegistration(
+        f"{definition.table}: checks: {check} names {name}, which gets no value from the source; choose one of "
+        f"{', '.join(column.name for column in definition.columns)}"
+    )
+
+
+def _unfit(definition: Definition, check: str, column: WireColumn, fit: str) -> InvalidRegistration:
+    return InvalidRegistration(
+        f"{definition.table}: checks: {check} is for {fit}, and {column.name} is {column.source_type}"
+    )
