@@ -8,7 +8,7 @@ from typing import Annotated, cast
 
 import typer
 
-from infra.cli import configuration, letters, overview, quality, registration, runs, webhooks
+from infra.cli import configuration, decisions, letters, overview, quality, registration, runs, webhooks
 from infra.cli.errors import CommandError
 from infra.cli.session import Options
 
@@ -53,6 +53,11 @@ app.command("runs")(runs.runs)
 app.command("run")(runs.run)
 app.command("history")(runs.history)
 app.command("replay")(runs.replay)
+app.command("rollback")(decisions.rollback)
+app.command("publishes")(decisions.publishes)
+app.command("release")(decisions.release)
+app.command("refuse")(decisions.refuse)
+app.command("costs")(decisions.costs)
 app.command("plan")(quality.plan)
 app.command("report")(quality.report)
 app.command("verify")(quality.verify)

@@ -27,7 +27,7 @@ def trigger(
     tables: Tables = None,
     force: Annotated[bool, typer.Option(help="Read and compare everything anew, however lately it was.")] = False,
     mode: Annotated[
-        str | None, typer.Option(help="How far to go: live or dry_run. None: as each table is registered.")
+        str | None, typer.Option(help="How far to go: live, shadow or dry_run. None: as each table is registered.")
     ] = None,
     watch_it: Watch = False,
     key: Key = None,
