@@ -31,6 +31,8 @@ class Answer:
     status: int
     document: Document
     etag: str | None
+    note: str | None
+    """What could not be checked."""
     server_time: datetime | None
 
 
@@ -108,6 +110,7 @@ class Api:
             status=response.status,
             document=document,
             etag=response.headers.get("ETag"),
+            note=response.headers.get("Refresh-Note"),
             server_time=parsedate_to_datetime(date) if date else None,
         )
 

@@ -162,7 +162,7 @@ def _check_names(document: Document, changes: Document) -> None:
 
 def _put(session: Session, path: str, before: Document, changes: Document, *, etag: str | None) -> None:
     try:
-        after = session.api.send("PUT", path, changes, headers={"If-Match": etag or "*"}).document
+        answer = session.api.send("PUT", path, changes, headers={"If-Match": etag or "*"})
     except CommandError as error:
         if error.code is not Exit.CHANGED:
             raise
@@ -174,10 +174,13 @@ def _put(session: Session, path: str, before: Document, changes: Document, *, et
             "nothing of yours was written. Look at it and do it again",
             problem=error.problem,
         ) from error
+    after = answer.document
     if session.out.as_json:
         session.out.json(after)
         return
     _show_difference(session.out, before, after)
+    if answer.note:
+        session.out.line(f"Note: {answer.note}")
     session.out.line(f"{after['table']} has version {after['config_version']} of its configuration now.")
 
 

@@ -55,15 +55,17 @@ def add(
             session.out.line(f"Note: {note}")
     confirm(session, f"Register {table}?", yes=yes)
     try:
-        made = session.api.send("POST", "/config", registration).document
+        made = session.api.send("POST", "/config", registration)
     except CommandError as error:
         if error.code is not Exit.NOT_FOUND:
             raise
         detail = f"{table} does not exist in Postgres yet. Create it, for example by this, and register it again:"
         raise CommandError(Exit.NOT_FOUND, f"{detail}\n\n{suggested['ddl']}", problem=error.problem) from error
     if session.out.as_json:
-        session.out.json(made)
+        session.out.json(made.document)
     else:
+        if made.note:
+            session.out.line(f"Note: {made.note}")
         session.out.line(f"{table} is registered; refresh it now by: refreshctl trigger {table} --watch")
 
 

@@ -15,7 +15,24 @@ resource "google_bigquery_dataset_iam_member" "source" {
   member     = google_service_account.function[each.value.function].member
 }
 
-# The orchestrator asks BigQuery for the time, and the API whether it answers: both run jobs, neither reads a table.
+# The API looks at schemas, to check and to suggest registrations. It reads rows only where it is to check keys: whether
+# they are unique, before a table is registered.
+variable "api_checks_keys" {
+  description = "Whether the API may read the source datasets, to check that keys are unique when they are configured."
+  type        = bool
+  default     = false
+}
+
+resource "google_bigquery_dataset_iam_member" "api" {
+  for_each = local.datasets
+
+  project    = each.value.project
+  dataset_id = each.value.dataset
+  role       = var.api_checks_keys ? "roles/bigquery.dataViewer" : "roles/bigquery.metadataViewer"
+  member     = google_service_account.function["api"].member
+}
+
+# The orchestrator asks BigQuery for the time, and the API whether it answers.
 resource "google_project_iam_member" "bigquery_jobs" {
   for_each = local.reads_bigquery
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from shared.domain.definition import Definition
 from shared.domain.errors import RefreshError
 from shared.domain.ids import TableName
+from shared.operations.keys import check_key
 from shared.operations.named_sql import find_named_sql
 from shared.operations.requests import TablesUnknown
 from shared.planning.named_sql import named_sql
@@ -75,29 +77,63 @@ class Preview:
     slices: int
 
 
-def change(store: Store, source: Source, changes: list[Change], *, actor: str) -> None:
-    """Make the changes, all or none. Raises TablesUnknown, VersionLost, InvalidRegistration, StoreRefused."""
+def change(store: Store, source: Source, changes: list[Change], *, actor: str) -> list[str]:
+    """Make the changes, all or none; the answer says what could not be checked.
+
+    Raises TablesUnknown, VersionLost, InvalidRegistration, StoreRefused.
+    """
     described = {one.table: _described(store, source, one) for one in changes}
+    notes = _check_keys(store, source, changes, described, actor=actor)
     with store.transaction() as session:
         session.run(statement("set_actor"), actor=actor)
         for one in changes:
             _apply(session, one, described[one.table])
+    return notes
+
+
+def _check_keys(
+    store: Store,
+    source: Source,
+    changes: list[Change],
+    described: Mapping[TableName, SourceTable | None],
+    *,
+    actor: str,
+) -> list[str]:
+    """The changes are tried and taken back, so that nothing is locked while BigQuery looks at the keys."""
+    if not any(described.values()):
+        return []
+    with _rehearsal(store, actor) as session:
+        tried = [_apply(session, one, described[one.table]) for one in changes]
+    notes = [check_key(source, definition) for definition in tried if definition is not None]
+    return [note for note in notes if note is not None]
+
+
+@contextmanager
+def _rehearsal(store: Store, actor: str) -> Iterator[Session]:
+    """A transaction of which nothing is kept."""
+    with store.transaction() as session:
+        session.run(statement("set_actor"), actor=actor)
+        session.run("SAVEPOINT untouched")
+        yield session
+        session.run("ROLLBACK TO SAVEPOINT untouched")
 
 
 def preview(store: Store, source: Source, wanted: Change, *, actor: str) -> Preview:
     """What a change would lead to; nothing is kept. Raises as `change` does."""
     described = _described(store, source, wanted, always=True)
-    with store.transaction() as session:
-        session.run(statement("set_actor"), actor=actor)
-        session.run("SAVEPOINT untouched")
+    with _rehearsal(store, actor) as session:
         definition = _apply(session, wanted, described)
         found = _preview(session, wanted.table, definition)
-        session.run("ROLLBACK TO SAVEPOINT untouched")
+    if definition is not None:
+        check_key(source, definition)
     return found
 
 
-def register(store: Store, source: Source, table: TableName, options: Mapping[str, Any], *, actor: str) -> None:
-    """Register a table. Raises AlreadyRegistered, TargetMissing, InvalidRegistration, StoreRefused."""
+def register(store: Store, source: Source, table: TableName, options: Mapping[str, Any], *, actor: str) -> str | None:
+    """Register a table; the answer says what could not be checked.
+
+    Raises AlreadyRegistered, TargetMissing, InvalidRegistration, StoreRefused.
+    """
     key = {"schema": table.schema, "name": table.name}
     with store.transaction() as session:
         if session.run(statement("registry_row"), **key):
@@ -109,11 +145,18 @@ def register(store: Store, source: Source, table: TableName, options: Mapping[st
     described = None
     if reference and handler != _NO_SOURCE and _whole(reference):
         described = describe_source(source, reference, find_named_sql(store, reference))
+    definition = None
+    if described is not None:
+        with _rehearsal(store, actor) as session:
+            session.run(statement("register_with_options"), **key, options=json.dumps(dict(options)))
+            definition = _fitted(session, table, described)
+    note = None if definition is None else check_key(source, definition)
     with store.transaction() as session:
         session.run(statement("set_actor"), actor=actor)
         session.run(statement("register_with_options"), **key, options=json.dumps(dict(options)))
         if described is not None:
             _fitted(session, table, described)
+    return note
 
 
 def _described(store: Store, source: Source, wanted: Change, *, always: bool = False) -> SourceTable | None:

@@ -106,6 +106,20 @@ def slice_query(
     return SourceQuery(sql=sql, parameters=parameters)
 
 
+def key_query(definition: Definition) -> SourceQuery:
+    """How many keys stand more than once at the source now, and in how many rows a key column is NULL."""
+    position = {column.name: i for i, column in enumerate(definition.columns)}
+    key = [f"c{position[name]}" for name in definition.key]
+    empty = " OR ".join(f"{one} IS NULL" for one in key)
+    sql = (
+        f"{relations(definition, definition.source, None)}\n"
+        "SELECT COUNTIF(refresh_times > 1) AS doubled, SUM(refresh_empty) AS empty\n"
+        f"FROM (SELECT COUNT(*) AS refresh_times, COUNTIF({empty}) AS refresh_empty FROM wire "
+        f"GROUP BY {', '.join(key)})"
+    )
+    return SourceQuery(sql=sql, parameters=())
+
+
 def view_query(definition: Definition, *, snapshot_at: datetime) -> SourceQuery:
     """The statement that materialises a source view, or named SQL at the run's snapshot, once."""
     if definition.source_sql is not None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from shared import wiring
+from shared.domain.errors import PermanentError
 from tests.api.conftest import Api
 from tests.conftest import BigQueryEnv
 from tests.support.engine import emulated_source
@@ -56,6 +57,41 @@ def test_a_source_that_does_not_exist_or_fit_is_refused(api: Api, dataset: str) 
     unknown = api("POST", CONFIG, json=body | {"source": f"{dataset}.orders", "column_map": {"x": "order_id"}})
     assert unknown.status_code == 409
     assert api.get(CONFIG)["items"] == []
+
+
+def test_a_key_that_is_not_unique_at_the_source_is_refused(api: Api, dataset: str, bigquery_env: BigQueryEnv) -> None:
+    api.plane.run("CREATE TABLE public.orders (order_id bigint PRIMARY KEY, amount numeric UNIQUE)")
+    body = {"table": "public.orders", "source": f"{dataset}.orders", "column_map": {"OrderId": "order_id"}}
+    values = "(1, NULL, NUMERIC '2', []), (1, NULL, NUMERIC '3', [])"
+    bigquery_env.client.query(f"INSERT INTO {dataset}.orders VALUES {values}").result()
+    doubled = api("POST", CONFIG, json=body)
+    assert (doubled.status_code, doubled.get_json()["type"]) == (409, "urn:refresh:problem:invalid_registration")
+    assert "1 key(s) stand more than once" in doubled.get_json()["detail"]
+    assert api.get(CONFIG)["items"] == []
+    other = api("POST", CONFIG, json=body | {"key_columns": ["amount"]})
+    assert other.status_code == 201, other.text
+    assert "Refresh-Note" not in other.headers
+    back = {"key_columns": ["order_id"]}
+    assert put(api, "/public.orders", back).status_code == 409
+    assert api("POST", f"{CONFIG}/public.orders/preview", json=back).status_code == 409
+    bigquery_env.client.query(f"UPDATE {dataset}.orders SET OrderId = NULL WHERE amount = 3").result()
+    assert "are NULL in 1 row(s)" in put(api, "/public.orders", back).get_json()["detail"]
+    assert api.get(f"{CONFIG}/public.orders")["key_columns"] == ["amount"]
+
+
+def test_a_key_that_could_not_be_looked_at_is_said_to_be_unchecked(
+    api: Api, dataset: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api.plane.run("CREATE TABLE public.orders (order_id bigint PRIMARY KEY)")
+
+    def refused(*_: Any, **__: Any) -> None:
+        raise PermanentError("Access Denied: no permission to read", reason="bigquery_refused")
+
+    monkeypatch.setattr(wiring.source(), "run", refused)
+    body = {"table": "public.orders", "source": f"{dataset}.orders", "column_map": {"OrderId": "order_id"}}
+    made = api("POST", CONFIG, json=body)
+    assert made.status_code == 201
+    assert "was not checked: Access Denied" in made.headers["Refresh-Note"]
 
 
 def test_the_source_is_asked_only_when_it_matters(api: Api) -> None:

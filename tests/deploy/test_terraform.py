@@ -135,10 +135,16 @@ def test_roles_in_the_whole_project_are_few_and_none_reads_data(plan: Plan) -> N
 
 def test_only_the_workers_read_the_source_datasets(plan: Plan) -> None:
     grants = plan.of("google_bigquery_dataset_iam_member")
-    assert {key.split()[1] for key in grants} == {"asin", "search_queries", "generic"}
-    assert {(values["role"], values["dataset_id"]) for values in grants.values()} == {
-        ("roles/bigquery.dataViewer", "sqp")
-    }
+    roles = {(key.split()[0], key.split()[1].split(".")[0], values["role"]) for key, values in grants.items()}
+    readers = {(one[1], one[2]) for one in roles if one[0] == "source"}
+    assert readers == {(name, "roles/bigquery.dataViewer") for name in ("asin", "search_queries", "generic")}
+    assert {one[2] for one in roles if one[0] == "api"} == {"roles/bigquery.metadataViewer"}
+    assert {values["dataset_id"] for values in grants.values()} == {"sqp"}
+
+
+def test_the_api_reads_sources_only_where_it_is_to_check_keys(planner: Planner) -> None:
+    grants = planner.plan("staging", api_checks_keys=True).of("google_bigquery_dataset_iam_member")
+    assert {values["role"] for key, values in grants.items() if key.startswith("api ")} == {"roles/bigquery.dataViewer"}
 
 
 def test_every_function_has_an_identity_of_its_own(plan: Plan) -> None:

@@ -85,8 +85,9 @@ def change_configurations(
         raise not_found(f"Not registered: {', '.join(unknown)}.")
     if headers.if_match not in ("*", version, f'"{version}"'):
         raise _precondition_failed("The configuration was changed since it was read. Read it again.", version)
-    _make(changes)
-    return _page(ConfigurationsQuery())
+    notes = _make(changes)
+    answer, status, tagged = _page(ConfigurationsQuery())
+    return answer, status, tagged | _noted(notes)
 
 
 @routes.post("/api/refresh/config")
@@ -104,13 +105,14 @@ def register(json: Registration) -> tuple[Configuration, HTTPStatus, dict[str, s
         | ({"depends_on": json.depends_on} if "depends_on" in json.model_fields_set else {})
     )
     try:
-        operations.register(wiring.store(), wiring.source(), table, options, actor=caller().subject)
+        note = operations.register(wiring.store(), wiring.source(), table, options, actor=caller().subject)
     except TargetMissing as error:
         raise not_found(f"{error}. GET /api/refresh/registration-suggestion has DDL for it.") from error
     except AlreadyRegistered as error:
         detail = f"{error}. Change it by PUT /api/refresh/config/{table}."
         raise Refused(HTTPStatus.CONFLICT, "already_registered", detail) from error
-    return _answer(table, HTTPStatus.CREATED)
+    answer, status, headers = _answer(table, HTTPStatus.CREATED)
+    return answer, status, headers | _noted([] if note is None else [note])
 
 
 @routes.get("/api/refresh/registration-suggestion")
@@ -142,8 +144,9 @@ def change_configuration(
     409: the change does not fit source, target or dependencies as they are; the detail says what to do.
     """
     name = table_of_path(table)
-    _make([_change(name, json, version=_version(headers.if_match))])
-    return _answer(name)
+    notes = _make([_change(name, json, version=_version(headers.if_match))])
+    answer, status, tagged = _answer(name)
+    return answer, status, tagged | _noted(notes)
 
 
 @routes.post("/api/refresh/config/<table>/preview")
@@ -177,9 +180,14 @@ def suggest_sizes(table: str) -> SizeSuggestions:
     return SizeSuggestions(table=str(name), **asdict(found.sizes), basis=basis)
 
 
-def _make(changes: list[Change]) -> None:
+def _noted(notes: list[str]) -> dict[str, str]:
+    """What could not be checked, as a header."""
+    return {"Refresh-Note": "; ".join(notes).encode("ascii", "replace").decode()} if notes else {}
+
+
+def _make(changes: list[Change]) -> list[str]:
     try:
-        operations.change(wiring.store(), wiring.source(), changes, actor=caller().subject)
+        return operations.change(wiring.store(), wiring.source(), changes, actor=caller().subject)
     except TablesUnknown as error:
         raise not_found(f"Not registered: {', '.join(error.tables)}.") from error
     except VersionLost as error:
