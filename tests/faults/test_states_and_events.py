@@ -167,6 +167,10 @@ def refuse(case: Case) -> None:
     )
 
 
+def rollback(case: Case) -> None:
+    case.engine.sql("SELECT refresh.roll_back(:run)", run=case.message.run_id)
+
+
 EVENTS: dict[str, Callable[[Case], None]] = {
     "table message": table_message,
     "duplicate message": duplicate_message,
@@ -180,6 +184,7 @@ EVENTS: dict[str, Callable[[Case], None]] = {
     "lease end": lambda case: let_leases_end(case.engine),
     "release": release,
     "refuse": refuse,
+    "rollback": rollback,
 }
 STATES = [
     str(TaskStatus.QUEUED),
@@ -326,6 +331,24 @@ def refused(case: Case, before: Row, event: Callable[[], None]) -> None:
     assert case.history.held_by(case.table) == case.history.content(BASE)
 
 
+def nothing_published(case: Case, before: Row, event: Callable[[], None]) -> None:
+    def is_refused() -> None:
+        with pytest.raises(StoreRefused) as raised:
+            event()
+        assert raised.value.sqlstate == "P0002"
+
+    nothing(case, before, is_refused)
+
+
+def taken_back(case: Case, before: Row, event: Callable[[], None]) -> None:
+    event()
+    assert case.task == before
+    assert case.history.held_by(case.table) == case.history.content(BASE)
+    again = case.engine.deliver(case.history.run(case.table, DAILY))
+    assert (again["status"], again["reason"]) == ("held", "rolled_back")
+    assert case.history.held_by(case.table) == case.history.content(BASE)
+
+
 ANSWERS: dict[str, Callable[[Case, Row, Callable[[], None]], None]] = {
     "works": works,
     "once": once,
@@ -348,6 +371,8 @@ ANSWERS: dict[str, Callable[[Case, Row, Callable[[], None]], None]] = {
     "nothing held": declines("RF001"),
     "released": released,
     "refused": refused,
+    "nothing published": nothing_published,
+    "taken back": taken_back,
 }
 
 
