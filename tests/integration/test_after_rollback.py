@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -19,7 +20,7 @@ TABLE = "public.orders"
 class Night:
     """`orders` of four days, and a run that has published a change of two of them, a new day and a lost one."""
 
-    def __init__(self, engine: Engine, **registration: object) -> None:
+    def __init__(self, engine: Engine, **registration: Any) -> None:
         self.engine = engine
         self.orders = Orders(engine, **registration)
         self.orders.days(1, 4)
@@ -38,6 +39,15 @@ class Night:
         roll_back(self.engine, self.run)
         assert image(self.engine, TABLE) == self.before
 
+    def taken_back_at(self, step: str) -> None:
+        """Once, when the next worker comes to the step."""
+
+        def act() -> None:
+            self.engine.steps.actions.clear()
+            self.taken_back()
+
+        self.engine.steps.actions = {step: act}
+
     def refresh(self, **options: bool) -> tuple[str, str | None]:
         task = self.orders.refresh(**options)
         check_invariants(self.engine)
@@ -51,7 +61,7 @@ class Night:
 @pytest.mark.parametrize(
     "registration", [{}, {"keyed": False}, {"strategy": "replace"}], ids=["merge", "without a key", "replace"]
 )
-def test_the_source_still_has_it(engine: Engine, registration: dict[str, object]) -> None:
+def test_the_source_still_has_it(engine: Engine, registration: dict[str, Any]) -> None:
     night = Night(engine, **registration)
     night.taken_back()
     for _ in range(2):
@@ -152,7 +162,7 @@ def test_rows_that_were_there_before_the_first_run(engine: Engine) -> None:
 @pytest.mark.parametrize("step", ["plan_committed", "publishing_claimed"])
 def test_a_run_under_way_does_not_bring_it_back(engine: Engine, step: str) -> None:
     night = Night(engine)
-    night.engine.steps.actions = {step: lambda: (night.engine.steps.actions.clear(), night.taken_back())}
+    night.taken_back_at(step)
     assert night.refresh() == ("held", "rolled_back")
     assert image(engine, TABLE) == night.before
 
@@ -161,9 +171,7 @@ def test_a_run_under_way_does_not_bring_it_back(engine: Engine, step: str) -> No
 def test_a_run_that_has_staged_it_before_does_not_either(engine: Engine, force: bool) -> None:
     night = Night(engine)
     night.engine.sql("UPDATE refresh.refresh_partition_state SET fingerprint = 'unlike'")
-    night.engine.steps.actions = {
-        "publishing_claimed": lambda: (night.engine.steps.actions.clear(), night.taken_back())
-    }
+    night.taken_back_at("publishing_claimed")
     assert night.refresh(force=force) == ("held", "rolled_back")
     assert image(engine, TABLE) == night.before
 
