@@ -4213,7 +4213,7 @@ END $$;
 CREATE FUNCTION sqp.compare_periods(client text, marketplace text, report_period text, period_start date, comparison text DEFAULT NULL::text)
     RETURNS TABLE(query_set text, compared_period date, n_queries bigint, asin_impression_count bigint, asin_click_count bigint, asin_cart_add_count bigint, asin_purchase_count bigint, previous_asin_impression_count bigint, previous_asin_click_count bigint, previous_asin_cart_add_count bigint, previous_asin_purchase_count bigint, search_query_volume bigint, total_query_impression_count bigint, total_click_count bigint, total_cart_add_count bigint, total_purchase_count bigint, previous_search_query_volume bigint, previous_total_query_impression_count bigint, previous_total_click_count bigint, previous_total_cart_add_count bigint, previous_total_purchase_count bigint, asin_impression_count_change numeric, asin_click_count_change numeric, asin_cart_add_count_change numeric, asin_purchase_count_change numeric, search_query_volume_change numeric, total_query_impression_count_change numeric, total_click_count_change numeric, total_cart_add_count_change numeric, total_purchase_count_change numeric, impression_share numeric, click_share numeric, cart_add_share numeric, purchase_share numeric, previous_impression_share numeric, previous_click_share numeric, previous_cart_add_share numeric, previous_purchase_share numeric, impression_share_gap_pp numeric, click_share_gap_pp numeric, cart_add_share_gap_pp numeric, purchase_share_gap_pp numeric)
     LANGUAGE plpgsql STABLE
-    SET search_path=pg_catalog, pg_temp SET plan_cache_mode=force_custom_plan SET jit=off SET work_mem=64MB
+    SET search_path=pg_catalog, pg_temp SET plan_cache_mode=force_custom_plan SET jit=off SET work_mem=64MB SET enable_mergejoin=off
     AS $$
 #variable_conflict use_column
 DECLARE
@@ -4247,24 +4247,24 @@ BEGIN
     ),
     summed AS (
         SELECT query_set, count(*) AS n_queries,
-            sum(asin_impression_count)::bigint AS asin_impression_count,
-            sum(asin_click_count)::bigint AS asin_click_count,
-            sum(asin_cart_add_count)::bigint AS asin_cart_add_count,
-            sum(asin_purchase_count)::bigint AS asin_purchase_count,
-            sum(search_query_volume)::bigint AS search_query_volume,
-            sum(total_query_impression_count)::bigint AS total_query_impression_count,
-            sum(total_click_count)::bigint AS total_click_count,
-            sum(total_cart_add_count)::bigint AS total_cart_add_count,
-            sum(total_purchase_count)::bigint AS total_purchase_count,
-            sum(previous_asin_impression_count)::bigint AS previous_asin_impression_count,
-            sum(previous_asin_click_count)::bigint AS previous_asin_click_count,
-            sum(previous_asin_cart_add_count)::bigint AS previous_asin_cart_add_count,
-            sum(previous_asin_purchase_count)::bigint AS previous_asin_purchase_count,
-            sum(previous_search_query_volume)::bigint AS previous_search_query_volume,
-            sum(previous_total_query_impression_count)::bigint AS previous_total_query_impression_count,
-            sum(previous_total_click_count)::bigint AS previous_total_click_count,
-            sum(previous_total_cart_add_count)::bigint AS previous_total_cart_add_count,
-            sum(previous_total_purchase_count)::bigint AS previous_total_purchase_count
+            sqp.total(asin_impression_count) AS asin_impression_count,
+            sqp.total(asin_click_count) AS asin_click_count,
+            sqp.total(asin_cart_add_count) AS asin_cart_add_count,
+            sqp.total(asin_purchase_count) AS asin_purchase_count,
+            sqp.total(search_query_volume) AS search_query_volume,
+            sqp.total(total_query_impression_count) AS total_query_impression_count,
+            sqp.total(total_click_count) AS total_click_count,
+            sqp.total(total_cart_add_count) AS total_cart_add_count,
+            sqp.total(total_purchase_count) AS total_purchase_count,
+            sqp.total(previous_asin_impression_count) AS previous_asin_impression_count,
+            sqp.total(previous_asin_click_count) AS previous_asin_click_count,
+            sqp.total(previous_asin_cart_add_count) AS previous_asin_cart_add_count,
+            sqp.total(previous_asin_purchase_count) AS previous_asin_purchase_count,
+            sqp.total(previous_search_query_volume) AS previous_search_query_volume,
+            sqp.total(previous_total_query_impression_count) AS previous_total_query_impression_count,
+            sqp.total(previous_total_click_count) AS previous_total_click_count,
+            sqp.total(previous_total_cart_add_count) AS previous_total_cart_add_count,
+            sqp.total(previous_total_purchase_count) AS previous_total_purchase_count
         FROM joined
         WHERE EXISTS (
             SELECT FROM sqp.search_query_market
@@ -4333,21 +4333,28 @@ BEGIN
     PERFORM sqp.check_limits($6, $7);
     periods := sqp.chosen_periods($1, $2, $3, $4, $5);
     RETURN QUERY
+    WITH chosen AS MATERIALIZED (
+        SELECT s.*,
+            greatest(0, s.asin_impression_count * s.total_click_count::numeric / nullif(s.total_query_impression_count, 0)
+                - s.asin_click_count) AS lost
+        FROM sqp.query_sums($1, $2, $3, periods) AS s
+        WHERE s.asin_impression_count >= greatest($6, 1)
+        ORDER BY lost DESC NULLS LAST, s.search_query_key
+        LIMIT $7
+    )
     SELECT s.search_query_key, s.search_query, s.n_periods,
         s.asin_impression_count, s.asin_click_count, s.total_query_impression_count, s.total_click_count,
         ratio.click_through_rate, ratio.market_click_through_rate,
         ratio.click_through_rate / nullif(ratio.market_click_through_rate, 0),
         100 * (ratio.click_through_rate - ratio.market_click_through_rate),
         100 * (ratio.click_share - ratio.impression_share),
-        greatest(0, s.asin_impression_count * ratio.market_click_through_rate - s.asin_click_count) AS lost
-    FROM sqp.query_sums($1, $2, $3, periods) AS s
+        s.lost
+    FROM chosen AS s
     CROSS JOIN LATERAL sqp.ratios(
         s.asin_impression_count, s.asin_click_count, s.asin_cart_add_count, s.asin_purchase_count,
         s.total_query_impression_count, s.total_click_count, s.total_cart_add_count, s.total_purchase_count
     ) AS ratio
-    WHERE s.asin_impression_count >= greatest($6, 1)
-    ORDER BY lost DESC NULLS LAST, s.search_query_key
-    LIMIT $7;
+    ORDER BY s.lost DESC NULLS LAST, s.search_query_key;
 END $$;
 
 CREATE FUNCTION sqp.cvr_gap(client text, marketplace text, report_period text, first_period date, last_period date DEFAULT NULL::date, min_clicks bigint DEFAULT 5, max_rows integer DEFAULT 50)
@@ -4362,6 +4369,15 @@ BEGIN
     PERFORM sqp.check_limits($6, $7);
     periods := sqp.chosen_periods($1, $2, $3, $4, $5);
     RETURN QUERY
+    WITH chosen AS MATERIALIZED (
+        SELECT s.*,
+            greatest(0, s.asin_click_count * s.total_purchase_count::numeric / nullif(s.total_click_count, 0)
+                - s.asin_purchase_count) AS lost
+        FROM sqp.query_sums($1, $2, $3, periods) AS s
+        WHERE s.asin_click_count >= greatest($6, 1)
+        ORDER BY lost DESC NULLS LAST, s.search_query_key
+        LIMIT $7
+    )
     SELECT s.search_query_key, s.search_query, s.n_periods,
         s.asin_click_count, s.asin_purchase_count, s.total_click_count, s.total_purchase_count,
         ratio.purchase_rate, ratio.market_purchase_rate,
@@ -4369,15 +4385,13 @@ BEGIN
         ratio.purchase_rate / nullif(ratio.market_purchase_rate, 0),
         100 * (ratio.purchase_rate - ratio.market_purchase_rate),
         100 * (ratio.purchase_share - ratio.click_share),
-        greatest(0, s.asin_click_count * ratio.market_purchase_rate - s.asin_purchase_count) AS lost
-    FROM sqp.query_sums($1, $2, $3, periods) AS s
+        s.lost
+    FROM chosen AS s
     CROSS JOIN LATERAL sqp.ratios(
         s.asin_impression_count, s.asin_click_count, s.asin_cart_add_count, s.asin_purchase_count,
         s.total_query_impression_count, s.total_click_count, s.total_cart_add_count, s.total_purchase_count
     ) AS ratio
-    WHERE s.asin_click_count >= greatest($6, 1)
-    ORDER BY lost DESC NULLS LAST, s.search_query_key
-    LIMIT $7;
+    ORDER BY s.lost DESC NULLS LAST, s.search_query_key;
 END $$;
 
 CREATE FUNCTION sqp.forget_coverage()
@@ -4792,7 +4806,7 @@ $$;
 CREATE FUNCTION sqp.new_and_lost_queries(client text, marketplace text, report_period text, period_start date, comparison text DEFAULT NULL::text, max_rows integer DEFAULT 100)
     RETURNS TABLE(query_set text, search_query_key text, search_query text, asin_impression_count bigint, asin_click_count bigint, asin_cart_add_count bigint, asin_purchase_count bigint, search_query_volume bigint, total_query_impression_count bigint, total_click_count bigint, total_cart_add_count bigint, total_purchase_count bigint)
     LANGUAGE plpgsql STABLE
-    SET search_path=pg_catalog, pg_temp SET plan_cache_mode=force_custom_plan SET jit=off SET work_mem=64MB
+    SET search_path=pg_catalog, pg_temp SET plan_cache_mode=force_custom_plan SET jit=off SET work_mem=64MB SET enable_mergejoin=off
     AS $$
 #variable_conflict use_column
 DECLARE
@@ -5177,7 +5191,7 @@ END $$;
 CREATE FUNCTION sqp.share_movers(client text, marketplace text, report_period text, period_start date, comparison text DEFAULT NULL::text, stage text DEFAULT 'purchase'::text, min_total bigint DEFAULT 10, max_rows integer DEFAULT 20)
     RETURNS TABLE(search_query_key text, search_query text, asin_count bigint, previous_asin_count bigint, total_count bigint, previous_total_count bigint, share numeric, previous_share numeric, share_gap_pp numeric)
     LANGUAGE plpgsql STABLE
-    SET search_path=pg_catalog, pg_temp SET plan_cache_mode=force_custom_plan SET jit=off SET work_mem=64MB
+    SET search_path=pg_catalog, pg_temp SET plan_cache_mode=force_custom_plan SET jit=off SET work_mem=64MB SET enable_mergejoin=off
     AS $$
 #variable_conflict use_column
 DECLARE

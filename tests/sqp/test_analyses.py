@@ -176,6 +176,15 @@ def test_gaps_of_rates_want_enough_events(example: Connection) -> None:
     assert (sharpener["lost_purchases_gap"], knife["lost_purchases_gap"]) == (0, 2)
 
 
+def test_lost_purchases_are_the_same_figure_wherever_they_stand(warehouse: Connection) -> None:
+    fill(warehouse, [row("thirds", "A1", (90, 1_000, 3_000, 1_001, 1_000), (100, 7_000, 1, 1))])
+    [lost] = call(warehouse, "lost_purchases(…, :week)", week=SUNDAY)
+    [gap] = call(warehouse, "cvr_gap(…, :week)", week=SUNDAY)
+    assert lost["lost_purchases_gap"] == gap["lost_purchases_gap"] == round(Decimal(7_000_000) / 3_000 - 1, 16)
+    [clicks] = call(warehouse, "ctr_gap(…, :week)", week=SUNDAY)
+    assert clicks["lost_clicks"] == 0
+
+
 def test_own_asins_that_share_a_query(example: Connection) -> None:
     [found] = call(example, "cannibalisation(…, :week)", week=SUNDAY)
     assert (found["search_query_key"], found["n_own_asins"], found["top_asin"]) == ("knife sharpener", 3, "A1")
