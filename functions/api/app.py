@@ -29,6 +29,7 @@ _ROUTES = (
     "history",
     "metrics",
     "costs",
+    "backfills",
     "configuration",
     "named_sql",
     "dead_letters",

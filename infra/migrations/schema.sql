@@ -53,6 +53,44 @@ CREATE TABLE refresh.refresh_audit_log (
     CONSTRAINT refresh_audit_log_pkey PRIMARY KEY (audit_id, at)
 ) PARTITION BY RANGE (at);
 
+CREATE TABLE refresh.refresh_backfill (
+    backfill_id uuid NOT NULL DEFAULT gen_random_uuid(),
+    table_schema text NOT NULL,
+    table_name text NOT NULL,
+    scope_from date NOT NULL,
+    scope_to date NOT NULL,
+    visible text NOT NULL,
+    requested_by text NOT NULL,
+    status text NOT NULL DEFAULT 'running'::text,
+    reason text,
+    error text,
+    run_id uuid NOT NULL,
+    snapshot_at timestamp with time zone,
+    created_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+    planned_at timestamp with time zone,
+    finished_at timestamp with time zone,
+    CONSTRAINT refresh_backfill_pkey PRIMARY KEY (backfill_id),
+    CONSTRAINT refresh_backfill_run_id_fkey FOREIGN KEY (run_id) REFERENCES refresh.refresh_run(run_id),
+    CONSTRAINT refresh_backfill_table_schema_table_name_fkey FOREIGN KEY (table_schema, table_name) REFERENCES refresh.refresh_table_registry(table_schema, table_name),
+    CONSTRAINT refresh_backfill_check CHECK ((scope_from <= scope_to)),
+    CONSTRAINT refresh_backfill_check1 CHECK (((status = 'running'::text) = (finished_at IS NULL))),
+    CONSTRAINT refresh_backfill_status_check CHECK ((status = ANY (ARRAY['running'::text, 'success'::text, 'no_new_data'::text, 'warning'::text, 'held'::text, 'failed'::text, 'cancelled'::text]))),
+    CONSTRAINT refresh_backfill_visible_check CHECK ((visible = ANY (ARRAY['slice'::text, 'end'::text])))
+);
+
+CREATE TABLE refresh.refresh_backfill_batch (
+    backfill_id uuid NOT NULL,
+    batch_no integer NOT NULL,
+    scope_from date NOT NULL,
+    scope_to date NOT NULL,
+    scopes integer NOT NULL,
+    rows bigint NOT NULL,
+    run_id uuid,
+    CONSTRAINT refresh_backfill_batch_pkey PRIMARY KEY (backfill_id, batch_no),
+    CONSTRAINT refresh_backfill_batch_backfill_id_fkey FOREIGN KEY (backfill_id) REFERENCES refresh.refresh_backfill(backfill_id) ON DELETE CASCADE,
+    CONSTRAINT refresh_backfill_batch_run_id_fkey FOREIGN KEY (run_id) REFERENCES refresh.refresh_run(run_id)
+);
+
 CREATE TABLE refresh.refresh_checkpoint (
     run_id uuid NOT NULL,
     table_schema text NOT NULL,
@@ -1398,6 +1436,8 @@ CREATE INDEX refresh_audit_log_by ON ONLY refresh.refresh_audit_log USING btree 
 CREATE INDEX refresh_audit_log_event ON ONLY refresh.refresh_audit_log USING btree (event, at DESC, audit_id DESC);
 CREATE INDEX refresh_audit_log_run ON ONLY refresh.refresh_audit_log USING btree (run_id);
 CREATE INDEX refresh_audit_log_table ON ONLY refresh.refresh_audit_log USING btree (table_schema, table_name, at DESC);
+CREATE UNIQUE INDEX refresh_backfill_running ON refresh.refresh_backfill USING btree (table_schema, table_name) WHERE (status = 'running'::text);
+CREATE INDEX refresh_backfill_table ON refresh.refresh_backfill USING btree (table_schema, table_name, created_at DESC);
 CREATE INDEX refresh_data_quality_checked ON refresh.refresh_data_quality USING btree (checked_at);
 CREATE INDEX refresh_data_quality_of_metric ON refresh.refresh_data_quality USING btree (metric, check_id DESC);
 CREATE INDEX refresh_data_quality_run ON refresh.refresh_data_quality USING btree (run_id);
@@ -1772,6 +1812,28 @@ SELECT CASE
     ELSE false
 END
 $$;
+
+CREATE FUNCTION refresh.cancel_backfill(backfill uuid, requested_by text DEFAULT CURRENT_USER)
+    RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path=pg_catalog, pg_temp
+    AS $$
+DECLARE
+    ended refresh.refresh_backfill;
+BEGIN
+    UPDATE refresh.refresh_backfill b SET status = 'cancelled', reason = 'cancelled', finished_at = clock_timestamp()
+    WHERE b.backfill_id = backfill AND b.status = 'running' RETURNING * INTO ended;
+    IF NOT FOUND THEN
+        RETURN false;
+    END IF;
+    UPDATE refresh.refresh_task t SET status = 'skipped', reason = 'cancelled', slices_open = 0
+    WHERE t.run_id = ended.run_id AND t.status IN ('queued', 'running');
+    INSERT INTO refresh.refresh_audit_log (run_id, table_schema, table_name, event, details)
+    VALUES (ended.run_id, ended.table_schema, ended.table_name, 'backfill_cancelled',
+        refresh.actor() || jsonb_build_object('by', cancel_backfill.requested_by, 'backfill', backfill));
+    RETURN true;
+END $$;
+REVOKE EXECUTE ON FUNCTION refresh.cancel_backfill FROM PUBLIC;
 
 CREATE FUNCTION refresh.carry_trace()
     RETURNS trigger
@@ -3037,6 +3099,26 @@ BEGIN
     RETURN task;
 END $$;
 
+CREATE FUNCTION refresh.insert_backfill_run(backfill uuid, "table" text, scope_from date, scope_to date, requested_by text, only_plan boolean, idempotency_key text DEFAULT NULL::text, request_hash text DEFAULT NULL::text)
+    RETURNS uuid
+    LANGUAGE sql
+    SET search_path=pg_catalog, pg_temp
+    AS $$
+WITH run AS (
+    INSERT INTO refresh.refresh_run (trigger, requested_by, request, idempotency_key, request_hash)
+    SELECT 'manual', requested_by, jsonb_strip_nulls(jsonb_build_object('tables', jsonb_build_array("table"),
+            'mode', CASE WHEN only_plan THEN 'plan' ELSE 'live' END,
+            'backfill', jsonb_build_object('id', backfill, 'from', scope_from, 'to', scope_to))),
+        coalesce(idempotency_key, 'backfill:' || gen_random_uuid()), request_hash
+    RETURNING run_id
+), owed AS (
+    INSERT INTO refresh.refresh_outbox (topic, payload)
+    SELECT 'refresh-schedule', jsonb_build_object('version', 1, 'kind', 'manual', 'run_id', run_id) FROM run
+)
+SELECT run_id FROM run
+$$;
+REVOKE EXECUTE ON FUNCTION refresh.insert_backfill_run FROM PUBLIC;
+
 CREATE FUNCTION refresh.is_number(value jsonb, lowest numeric, highest numeric, whole boolean DEFAULT false)
     RETURNS boolean
     LANGUAGE sql IMMUTABLE STRICT
@@ -3669,6 +3751,49 @@ BEGIN
     RETURN the_run;
 END $$;
 REVOKE EXECUTE ON FUNCTION refresh.release FROM PUBLIC;
+
+CREATE FUNCTION refresh.request_backfill("table" text, "from" date, "to" date, visible text DEFAULT 'end'::text, requested_by text DEFAULT CURRENT_USER, idempotency_key text DEFAULT NULL::text, request_hash text DEFAULT NULL::text)
+    RETURNS uuid
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path=pg_catalog, pg_temp
+    AS $$
+DECLARE
+    entry refresh.refresh_table_registry;
+    type text;
+    made uuid := gen_random_uuid();
+BEGIN
+    SELECT * INTO entry FROM refresh.refresh_table_registry r WHERE r.table_schema || '.' || r.table_name = "table";
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'not registered: %', "table"
+            USING ERRCODE = 'undefined_table', HINT = 'Register the table first, or name it as schema.table.';
+    END IF;
+    type := refresh.column_type(to_regclass(format('%I.%I', entry.table_schema, entry.table_name)), entry.scope_column);
+    IF entry.mode <> 'live' OR type IS NULL OR type NOT IN ('date', 'timestamp', 'timestamptz')
+        OR starts_with(entry.scope_bucket, 'hash:') OR entry.strategy = 'replace' THEN
+        RAISE EXCEPTION '%: a backfill needs a live table whose scopes are dates', "table"
+            USING ERRCODE = 'object_not_in_prerequisite_state',
+                HINT = 'Set scope_column to a date, mode to live, and strategy to merge or append; or refresh the table as a whole.';
+    END IF;
+    IF "from" IS NULL OR "to" IS NULL OR "from" > "to" OR visible IS NULL OR visible NOT IN ('slice', 'end') THEN
+        RAISE EXCEPTION '%: cannot be filled from % to %, visible at each %', "table", "from", "to", visible
+            USING ERRCODE = 'invalid_parameter_value',
+                HINT = 'Name two days, the first one first, and visible slice or end.';
+    END IF;
+    IF EXISTS (SELECT FROM refresh.refresh_backfill b WHERE b.status = 'running'
+        AND (b.table_schema, b.table_name) = (entry.table_schema, entry.table_name)) THEN
+        RAISE EXCEPTION '%: is being filled already', "table" USING ERRCODE = 'object_in_use',
+            HINT = 'Wait for the end of that backfill, or cancel it: refresh.cancel_backfill.';
+    END IF;
+    INSERT INTO refresh.refresh_backfill (backfill_id, table_schema, table_name, scope_from, scope_to, visible, requested_by, run_id)
+    VALUES (made, entry.table_schema, entry.table_name, "from", "to", visible, request_backfill.requested_by,
+        refresh.insert_backfill_run(made, "table", "from", "to", request_backfill.requested_by, visible = 'slice',
+            request_backfill.idempotency_key, request_backfill.request_hash));
+    INSERT INTO refresh.refresh_audit_log (table_schema, table_name, event, details)
+    VALUES (entry.table_schema, entry.table_name, 'backfill_requested', refresh.actor() || jsonb_build_object(
+        'by', request_backfill.requested_by, 'backfill', made, 'from', "from", 'to', "to", 'visible', visible));
+    RETURN made;
+END $$;
+REVOKE EXECUTE ON FUNCTION refresh.request_backfill FROM PUBLIC;
 
 CREATE FUNCTION refresh.request_run(tables text[] DEFAULT NULL::text[], force boolean DEFAULT false, requested_by text DEFAULT CURRENT_USER, idempotency_key text DEFAULT NULL::text, mode text DEFAULT NULL::text)
     RETURNS uuid
@@ -5303,6 +5428,7 @@ COMMENT ON FUNCTION refresh.add_audit_month(pg_catalog.date) IS 'Gives a month (
 COMMENT ON FUNCTION refresh.build_index(pg_catalog.text,pg_catalog.text,pg_catalog.text[],boolean,pg_catalog.text) IS 'Builds an index on columns of a registered table, with the rights of its owner, unless there is one; returns its name. Tables can be read meanwhile, and are not published.';
 COMMENT ON FUNCTION refresh.bytes_spent(pg_catalog.date,pg_catalog.text,pg_catalog.text) IS 'Bytes that jobs started on a day (UTC) have billed, or have reserved and may bill yet: of a table, or of all.';
 COMMENT ON FUNCTION refresh.can_widen(pg_catalog.text,pg_catalog.text) IS 'Whether every value of a type, as format_type() writes it, stays itself in the other.';
+COMMENT ON FUNCTION refresh.cancel_backfill(pg_catalog.uuid,pg_catalog.text) IS 'Ends a backfill: what it has published stays, what is under way is given up. False when it had ended, or is unknown.';
 COMMENT ON FUNCTION refresh.carry_trace() IS 'Puts the trace into the attributes of a message that is owed.';
 COMMENT ON FUNCTION refresh.clean_days(pg_catalog.text,pg_catalog.text) IS 'Days on which a shadow and its table were equal, since the last day on which they were not, under the definition of today. Days without a report do not count, and do not interrupt.';
 COMMENT ON FUNCTION refresh.cleanup(integer,integer,integer,integer,integer,integer,integer,timestamp with time zone,integer,bigint) IS 'Removes, by age, what is no longer needed, at most batch_rows of a kind; returns counts. Tables in use are left for the next call.';
@@ -5328,6 +5454,9 @@ COMMENT ON FUNCTION refresh.mode_allows(pg_catalog.text,pg_catalog.text) IS 'Whe
 COMMENT ON FUNCTION refresh.owe_stale_events(timestamp with time zone) IS 'Owes the data.stale events of every registered warehouse; called by the sweep. Returns how many.';
 COMMENT ON FUNCTION refresh.publishes_in_the_way(refresh.refresh_publish) IS 'Later publishes of the table, the newest first, that touch the same rows and have to be taken back before.';
 COMMENT ON TABLE refresh.refresh_audit_log IS 'Something that happened. Insert-only; folding the task events gives refresh_task.';
+COMMENT ON TABLE refresh.refresh_backfill IS 'A range of scope values of a table that somebody wants loaded. run_id: the run that is at it, or was last.';
+COMMENT ON COLUMN refresh.refresh_backfill.snapshot_at IS 'The newest snapshot that it has published of.';
+COMMENT ON TABLE refresh.refresh_backfill_batch IS 'A part of a backfill that is visible slice by slice: what one run loads and publishes.';
 COMMENT ON TABLE refresh.refresh_checkpoint IS 'A slice of a task: which scopes, which BigQuery job, how far it was read and staged.';
 COMMENT ON COLUMN refresh.refresh_checkpoint.rows_received IS 'Rows of the slice''s result; rows_read counts the source rows behind them.';
 COMMENT ON COLUMN refresh.refresh_checkpoint.stream_offsets IS 'Committed offset of each stream of read_session; an offset belongs to its session alone.';
@@ -5400,6 +5529,7 @@ COMMENT ON FUNCTION refresh.refresh_view(pg_catalog.text,pg_catalog.text) IS 'Re
 COMMENT ON FUNCTION refresh.refuse(pg_catalog.text,pg_catalog.text,pg_catalog.uuid,pg_catalog.text) IS 'Refuses what a run (by default the latest) has held of a table (schema.table): the same content is held again without being asked about. Returns how many scopes.';
 COMMENT ON FUNCTION refresh.register_table(pg_catalog.text,pg_catalog.text,pg_catalog.text,pg_catalog.text,pg_catalog.jsonb,pg_catalog.text[],pg_catalog.text,pg_catalog.text,pg_catalog.text,pg_catalog.text,integer,integer,integer,integer,integer,bigint,pg_catalog.jsonb,pg_catalog.jsonb,pg_catalog.text,pg_catalog.jsonb,integer,pg_catalog.jsonb,bigint,integer,pg_catalog.jsonb) IS 'Registers a table, or sets its whole configuration anew. depends_on: {"schema.name": "hard" or "soft"}; NULL leaves the dependencies as they are.';
 COMMENT ON FUNCTION refresh.release(pg_catalog.text,pg_catalog.uuid,pg_catalog.text,pg_catalog.text,pg_catalog.text) IS 'Asks for a run that publishes what a run (by default the latest) has held of a table (schema.table), as it was shown. Returns the new run''s id.';
+COMMENT ON FUNCTION refresh.request_backfill(pg_catalog.text,pg_catalog.date,pg_catalog.date,pg_catalog.text,pg_catalog.text,pg_catalog.text,pg_catalog.text) IS 'Asks for the scopes of a table (schema.table) from one day to another, behind the daily runs. visible: slice (published part by part) or end (all at once). Returns the backfill''s id.';
 COMMENT ON FUNCTION refresh.request_run(pg_catalog.text[],boolean,pg_catalog.text,pg_catalog.text,pg_catalog.text) IS 'Asks for a manual run of the named tables (schema.table), or of all that are enabled. mode: live, shadow, dry_run or plan instead of what each is registered with; never further. Returns the run id.';
 COMMENT ON FUNCTION refresh.roll_back(pg_catalog.uuid,pg_catalog.text[],pg_catalog.text,pg_catalog.text) IS 'Takes a run''s publishes back, of the named tables (schema.table) or of all, in one transaction, and refreshes the materialized views over them. Returns what was taken back; refuses with the runs that have to be taken back before.';
 COMMENT ON FUNCTION refresh.roll_up_days(timestamp with time zone) IS 'Fills refresh_day for whole days from `since` on (NULL: from the first task), and returns the span that it covers.';

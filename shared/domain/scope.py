@@ -56,12 +56,16 @@ class Scope:
         return f"CAST(DATE_TRUNC({day}, {unit}) AS STRING)"
 
     def bigquery_between(self, column: str, low: str, high: str | None) -> str:
-        """Condition on a raw, dated column, by which BigQuery can prune, for scope values from `low` (to `high`)."""
+        """Condition on a raw, dated column, by which BigQuery can prune, for scope values from `low` (to `high`): it
+        holds for exactly their rows."""
         day = _DATED[self.source_type].format(c=column)
         if high is None:
             return f"{day} >= {low}"
-        end = {"week": "INTERVAL 6 DAY", "month": "INTERVAL 31 DAY"}.get(self.bucket or "")
-        return f"{day} BETWEEN {low} AND " + (f"DATE_ADD({high}, {end})" if end else high)
+        last = {
+            "week": f"DATE_ADD({high}, INTERVAL 6 DAY)",
+            "month": f"DATE_SUB(DATE_ADD({high}, INTERVAL 1 MONTH), INTERVAL 1 DAY)",
+        }
+        return f"{day} BETWEEN {low} AND {last.get(self.bucket or '', high)}"
 
     def postgres_value(self, alias: str) -> str:
         """Postgres expression of the scope value of a target row."""
@@ -86,6 +90,13 @@ class Scope:
             return f"({column} = ANY ({parameter}::text[]::{self.target_type}[]) OR {null})"
         return f"({self.postgres_value(alias)} = ANY ({parameter}::text[]) OR {null})"
 
+    def postgres_between(self, alias: str, low: str, high: str) -> str:
+        """Condition that a target row's scope value is from one date parameter (text) to another; by index where one
+        serves."""
+        if self.bucket is None:
+            return f"{alias}.{postgres_identifier(self.column)} BETWEEN CAST({low} AS date) AND CAST({high} AS date)"
+        return f"{self.postgres_value(alias)} BETWEEN CAST({low} AS text) AND CAST({high} AS text)"
+
     @property
     def _buckets(self) -> int:
         return int((self.bucket or "hash:1").removeprefix("hash:"))
@@ -95,14 +106,41 @@ def _listed(types: set[str]) -> str:
     return ", ".join(sorted(types))
 
 
-def scan_start(scope: Scope | None, *, lookback_days: int | None, snapshot: date) -> date | None:
-    """First day that a run with a lookback scans, moved back to the start of its bucket; None: everything is
-    scanned."""
+@dataclass(frozen=True, kw_only=True)
+class ScanRange:
+    """The scope values that a run scans, dates from one to another, both included; None: without end."""
+
+    start: date | None = None
+    end: date | None = None
+
+    @property
+    def scan_from(self) -> str | None:
+        """The first scope value."""
+        return self.start.isoformat() if self.start else None
+
+    @property
+    def scan_to(self) -> str | None:
+        """The last scope value."""
+        return self.end.isoformat() if self.end else None
+
+
+def scan_range(
+    scope: Scope | None, *, lookback_days: int | None, snapshot: date, backfill: tuple[date, date] | None = None
+) -> ScanRange:
+    """What a run scans: the range of a backfill, or from the lookback's first day on, each moved to the start of its
+    bucket; everything where there is neither."""
+    if backfill is not None:
+        if scope is None or not scope.dated:
+            raise InvalidRegistration("a backfill needs scopes that are dates; refresh the table as a whole")
+        return ScanRange(start=_bucket_start(scope, backfill[0]), end=_bucket_start(scope, backfill[1]))
     if scope is None or lookback_days is None:
-        return None
+        return ScanRange()
     if not scope.dated:
         raise InvalidRegistration(f"lookback needs a date, {scope.column} is {scope.source_type}; set lookback to NULL")
-    start = snapshot - timedelta(days=lookback_days)
+    return ScanRange(start=_bucket_start(scope, snapshot - timedelta(days=lookback_days)))
+
+
+def _bucket_start(scope: Scope, day: date) -> date:
     if scope.bucket == "week":
-        return start - timedelta(days=(start.weekday() + 1) % 7)
-    return start.replace(day=1) if scope.bucket == "month" else start
+        return day - timedelta(days=(day.weekday() + 1) % 7)
+    return day.replace(day=1) if scope.bucket == "month" else day

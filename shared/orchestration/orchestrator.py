@@ -11,6 +11,7 @@ from shared.messaging import dead_letter, outbox, receive
 from shared.messaging.endpoint import received
 from shared.orchestration import dead_letters
 from shared.orchestration.advance import advance_run
+from shared.orchestration.backfill import advance_backfills
 from shared.orchestration.plan_run import plan_daily, plan_requested
 from shared.orchestration.sweep import Sweeper
 from shared.planning.schedule import Schedule
@@ -53,6 +54,7 @@ class Orchestrator:
             case TableFinished(run_id=run_id):
                 with received(delivery, "advance run", **{"refresh.run": str(run_id)}):
                     advance_run(self.store, run_id)
+                advance_backfills(self.store)
                 return "advanced"
             case Sweep():  # of no run: what it owes belongs to the traces of its runs
                 Sweeper(store=self.store, bus=self.bus, source=self.source, verification=self.verification).sweep()

@@ -17,6 +17,8 @@ _log = structlog.get_logger()
 
 DISABLED = "disabled"
 MODE_NOT_ALLOWED = "mode_not_allowed"
+BACKFILL_PRIORITY = 1000
+"""Behind everything else."""
 
 
 def daily_key(instant: datetime) -> str:
@@ -72,6 +74,8 @@ def _plan_request(session: Session, run_id: RunId, request: Row, snapshot_at: da
     wanted: list[str] | None = request.get("tables")
     tables = session.run(statement("choose_requested_tables"), tables=wanted, mode=request.get("mode"))
     session.run(statement("set_run_planned"), run_id=run_id, snapshot_at=snapshot_at)
+    if request.get("backfill"):
+        tables = [row | {"priority": BACKFILL_PRIORITY} for row in tables]
     _insert_tasks(session, run_id, tables, force=bool(request.get("force")))
     refused = [row for row in tables if not row["allowed"]]
     if refused:

@@ -15,6 +15,7 @@ from shared.domain.messages import HANDLER_TOPICS
 from shared.messaging import outbox
 from shared.messaging.notifier_calls import call_notifier_if_due
 from shared.orchestration.advance import advance_run
+from shared.orchestration.backfill import advance_backfills
 from shared.orchestration.plan_run import plan_requested
 from shared.orchestration.verifications import ask_for_verification
 from shared.planning.schedule import Schedule
@@ -46,6 +47,7 @@ class Sweeper:
             self._try(failed, f"plan {run_id}", partial(plan_requested, self.store, self.source, run_id))
         for run_id in self._runs("running_runs"):
             self._try(failed, f"advance {run_id}", partial(advance_run, self.store, run_id))
+        self._try(failed, "advance backfills", partial(advance_backfills, self.store))
         self._try(failed, "tell what is stale", self._tell_stale)
         self._try(failed, "publish", self._publish_owed)
         self._try(failed, "webhooks", partial(call_notifier_if_due, self.store, self.bus))

@@ -84,11 +84,12 @@ def plan_scopes(
     definition_hash: str,
     force: bool = False,
     scan_from: str | None = None,
+    scan_to: str | None = None,
 ) -> list[PlannedScope]:
     """Every scope value of the scanned range once, in order, NULL first.
 
     Unchanged: fingerprint and definition are those published, and nobody forces. Vanished: published with rows, inside
-    the scanned range (`scan_from` and later; everything where it is None), and absent from the source.
+    the scanned range (`scan_from` to `scan_to`; without end where one is None), and absent from the source.
     """
     before: Mapping[str | None, PublishedScope] = {scope.value: scope for scope in published}
     planned = [_present(scope, before.get(scope.value), definition_hash, force) for scope in found]
@@ -102,14 +103,17 @@ def plan_scopes(
             published_rows=scope.rows,
         )
         for scope in before.values()
-        if scope.value not in present and scope.fingerprint is not None and scanned(scope.value, scan_from)
+        if scope.value not in present and scope.fingerprint is not None and scanned(scope.value, scan_from, scan_to)
     ]
     return sorted(planned, key=lambda scope: (scope.value is not None, scope.value or ""))
 
 
-def scanned(value: str | None, scan_from: str | None) -> bool:
-    """Whether a scan from that day on sees a scope value (dates as text; NULL is seen by full scans alone)."""
-    return scan_from is None or (value is not None and value >= scan_from)
+def scanned(value: str | None, scan_from: str | None, scan_to: str | None = None) -> bool:
+    """Whether a scan from a day on, or to another, sees a scope value (dates as text; NULL is seen by full scans
+    alone)."""
+    if value is None:
+        return scan_from is None and scan_to is None
+    return (scan_from is None or value >= scan_from) and (scan_to is None or value <= scan_to)
 
 
 def widens(scan_from: str | None, published_from: str | None) -> bool:

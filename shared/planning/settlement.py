@@ -18,10 +18,11 @@ from shared.planning.scopes import PlannedScope, PublishedScope, scanned
 
 @dataclass(frozen=True, kw_only=True)
 class Scan:
-    """A published scan of a table: its snapshot, and the scope value it began at (None: everything)."""
+    """A published scan of a table: its snapshot, and the scope values it began and ended at (None: without end)."""
 
     snapshot_at: datetime
     scan_from: str | None
+    scan_to: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +47,7 @@ def settle(
     snapshot_at: datetime,
     definition_hash: str,
     own_scan_from: str | None,
+    own_scan_to: str | None = None,
     newer: Sequence[Scan],
     deletes: bool = True,
     holds_empty: bool = False,
@@ -76,7 +78,7 @@ def settle(
             and scope.fingerprint is not None
             and scope.snapshot_at is not None
             and scope.snapshot_at <= snapshot_at
-            and scanned(scope.value, own_scan_from)
+            and scanned(scope.value, own_scan_from, own_scan_to)
         ]
     settled = hold_refused(settled, state.values(), definition_hash=definition_hash, forced_at=forced_at, lifted=lifted)
     before = {scope.value: scope.action for scope in planned}
@@ -120,7 +122,7 @@ def _settled(
         return scope
     overtaken = state is not None and state.newer_than(snapshot_at)
     if state is None or state.fingerprint is None:
-        overtaken = overtaken or any(scanned(scope.value, scan.scan_from) for scan in newer)
+        overtaken = overtaken or any(scanned(scope.value, scan.scan_from, scan.scan_to) for scan in newer)
     if overtaken:
         return scope if scope.action is ScopeAction.UNCHANGED else replace(scope, action=ScopeAction.SUPERSEDED)
     if scope.action is ScopeAction.UNCHANGED and (

@@ -13,7 +13,7 @@ from datetime import date, datetime
 from shared.domain.dataset import MERGED, REPORT, SUPERSEDED
 from shared.domain.definition import Definition
 from shared.domain.quoting import bigquery_identifier, bigquery_table
-from shared.domain.scope import MAX_SCOPE_VALUES
+from shared.domain.scope import MAX_SCOPE_VALUES, ScanRange
 from shared.planning.checks import ColumnCheck
 from shared.ports import QueryParameter
 
@@ -38,7 +38,7 @@ def plan_query(
     *,
     relation: str,
     snapshot_at: datetime | None,
-    scan_from: date | None,
+    scan: ScanRange,
     checks: Sequence[ColumnCheck] = (),
 ) -> SourceQuery:
     """Per scope value: rows, source rows behind them, fingerprint, figures of each column, rows that fail each check.
@@ -68,16 +68,17 @@ def plan_query(
         ]
     )
     digest = f"TO_HEX(MD5(TO_JSON_STRING(STRUCT({', '.join(columns)}))))"
-    low = None if scan_from is None else "@scan_from"
+    low = None if scan.start is None else "@scan_from"
+    high = None if scan.end is None else "@scan_to"
     sql = (
-        f"{relations(definition, relation, snapshot_at, low)}\n"
+        f"{relations(definition, relation, snapshot_at, low, high)}\n"
         f"SELECT\n  {select}\n"
         f"FROM (SELECT *, {digest} AS refresh_digest FROM wire)\n"
         f"GROUP BY {SCOPE}\nLIMIT {MAX_SCOPE_VALUES + 1}"
     )
     parameters = snapshot_parameter(snapshot_at)
-    if scan_from is not None:
-        parameters += (QueryParameter(name="scan_from", type="DATE", value=scan_from),)
+    bounds = (("scan_from", scan.start), ("scan_to", scan.end))
+    parameters += tuple(QueryParameter(name=name, type="DATE", value=day) for name, day in bounds if day is not None)
     parameters += tuple(parameter for check in checks for parameter in check.parameters)
     return SourceQuery(sql=sql, parameters=parameters)
 

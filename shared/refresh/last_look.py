@@ -41,6 +41,7 @@ def settle_task(session: Session, task: TaskId, definition: Definition, state: R
         snapshot_at=snapshot_at,
         definition_hash=definition.hash,
         own_scan_from=state["scan_from"],
+        own_scan_to=state["backfill_to"].isoformat() if state["backfill_to"] else None,
         newer=_newer_scans(session, task, definition, snapshot_at),
         deletes=definition.strategy != "append",
         holds_empty=bool(definition.checks.get("scope_min_ratio")),

@@ -12,7 +12,7 @@ from shared.domain.definition import Definition
 from shared.domain.errors import Held, InvalidRegistration, PermanentError, ReconcileMismatch
 from shared.domain.figures import figure_value
 from shared.domain.ids import TaskId, plan_job_id
-from shared.domain.scope import MAX_SCOPE_VALUES, scan_start
+from shared.domain.scope import MAX_SCOPE_VALUES, ScanRange, scan_range
 from shared.domain.states import Mode, Phase, ScopeAction
 from shared.planning.checks import ColumnCheck, column_checks, read_checks
 from shared.planning.holds import Release
@@ -45,21 +45,26 @@ def plan(runtime: Runtime, claim: TaskClaim, definition: Definition, task: Row, 
     Raises Held, PermanentError, RetryLater."""
     if task["release_of"] is not None and adopt(runtime, claim, definition, task):
         return
-    start = scan_start(definition.scope, lookback_days=definition.lookback, snapshot=task["snapshot_at"].date())
+    scan = scan_range(
+        definition.scope,
+        lookback_days=definition.lookback,
+        snapshot=task["snapshot_at"].date(),
+        backfill=(task["backfill_from"], task["backfill_to"]) if task["backfill_id"] else None,
+    )
     relation, snapshot_at = source_relation(runtime, claim, definition, task["snapshot_at"], budget)
     checks = column_checks(definition, read_checks(definition))
-    query = plan_query(definition, relation=relation, snapshot_at=snapshot_at, scan_from=start, checks=checks)
+    query = plan_query(definition, relation=relation, snapshot_at=snapshot_at, scan=scan, checks=checks)
     result, rows = _aggregate(runtime, claim, definition, query, budget)
     runtime.steps.reached("plan_queried")
     found = _found_scopes(definition, rows, checks)
-    scan_from = start.isoformat() if start else None
-    published = _published(runtime, claim.task, definition, scan_from)
+    published = _published(runtime, claim.task, definition, scan)
     scopes = plan_scopes(
         found,
         published,
         definition_hash=definition.hash,
         force=task["force"],
-        scan_from=scan_from,
+        scan_from=scan.scan_from,
+        scan_to=scan.scan_to,
     )
     if definition.strategy == "append":
         scopes = [scope for scope in scopes if scope.action is not ScopeAction.VANISHED]
@@ -76,7 +81,7 @@ def plan(runtime: Runtime, claim: TaskClaim, definition: Definition, task: Row, 
             release=release,
         )
     except Held as held:
-        hold_plan(runtime, claim, definition, held, scopes=scopes, result=result, scan_from=scan_from)
+        hold_plan(runtime, claim, definition, held, scopes=scopes, result=result, scan_from=scan.scan_from)
         return
     slices = plan_slices(scopes, target_rows=definition.slice_target_rows)
     only_plan = Mode(task["mode"]) is Mode.PLAN
@@ -87,7 +92,7 @@ def plan(runtime: Runtime, claim: TaskClaim, definition: Definition, task: Row, 
     else:
         _reserve(runtime, claim.task, definition, slices, relation=relation, snapshot_at=snapshot_at)
     with fenced(runtime, claim) as session:
-        _commit(session, claim.task, definition, task, scopes, slices, outcomes, result, scan_from)
+        _commit(session, claim.task, definition, task, scopes, slices, outcomes, result, scan.scan_from)
         if only_plan:
             end_plan(session, claim.task, scopes, estimated)
         runtime.steps.reached("plan_written")
@@ -188,23 +193,28 @@ def _check_key(definition: Definition, found: Sequence[FoundScope]) -> None:
                 )
 
 
-def _published(runtime: Runtime, task: TaskId, definition: Definition, scan_from: str | None) -> list[PublishedScope]:
+def _published(runtime: Runtime, task: TaskId, definition: Definition, scan: ScanRange) -> list[PublishedScope]:
     """The scopes as last published; where no published scan has been yet, as the target holds them."""
     key = task_parameters(task)
     with runtime.store.transaction() as session:
-        (scan,) = session.run(state_statement("newest_scan", definition), **key)
+        (newest,) = session.run(state_statement("newest_scan", definition), **key)
         published = [
             PublishedScope(**row) for row in session.run(state_statement("published_scopes", definition), **key)
         ]
-        if scan["snapshot_at"] is not None and not widens(scan_from, scan["scan_from"]):
+        if newest["snapshot_at"] is not None and not widens(scan.scan_from, newest["scan_from"]):
             return published
         known = {scope.value for scope in published}
-        return published + [scope for scope in _first_contact(session, definition) if scope.value not in known]
+        return published + [scope for scope in _first_contact(session, definition, scan) if scope.value not in known]
 
 
-def _first_contact(session: Session, definition: Definition) -> list[PublishedScope]:
+def _first_contact(session: Session, definition: Definition, scan: ScanRange) -> list[PublishedScope]:
     value = definition.scope.postgres_value("t") if definition.scope else "NULL::text"
-    rows = session.run(f"SELECT {value} AS value, count(*) AS rows FROM {target_name(definition)} t GROUP BY 1")
+    text = f"SELECT {value} AS value, count(*) AS rows FROM {target_name(definition)} t"
+    if definition.scope is not None and scan.end is not None:
+        within = definition.scope.postgres_between("t", ":low", ":high")
+        rows = session.run(f"{text} WHERE {within} GROUP BY 1", low=scan.scan_from, high=scan.scan_to)
+    else:
+        rows = session.run(f"{text} GROUP BY 1")
     return [
         PublishedScope(value=row["value"], fingerprint="", definition_hash="", snapshot_at=None, rows=row["rows"])
         for row in rows

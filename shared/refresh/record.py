@@ -62,11 +62,14 @@ def record(
             **key,
             **snapshot,
             scan_from=state["scan_from"],
+            backfill=state["backfill_id"] is not None,
             wrote=written.rows > 0,
             last_data_period=_last_period(definition, settlement),
         )
         if definition.shadow is None:
             remember(session, task, definition)
+            if state["backfill_id"] is not None:
+                session.run(statement("note_backfill"), **snapshot, backfill_id=state["backfill_id"])
     drop_staging(session, task)
     session.run(
         statement("finish_task"),

@@ -100,6 +100,7 @@ class ViewRefresh:
             **key,
             snapshot_at=task["snapshot_at"],
             scan_from=None,
+            backfill=False,
             wrote=status is TaskStatus.SUCCESS,
             last_data_period=None,
         )

@@ -12,6 +12,7 @@ from pydantic import TypeAdapter
 from functions.api.access import caller
 from functions.api.contract import call
 from functions.api.problems import Refused, not_found
+from functions.api.schemas.backfills import BackfillRequest
 from functions.api.schemas.fields import Pagination
 from functions.api.schemas.runs import (
     ReplayAccepted,
@@ -29,6 +30,7 @@ from shared.domain.ids import RunId, TableName
 from shared.domain.states import Mode
 from shared.messaging import outbox
 from shared.operations import documents
+from shared.operations.backfill import BackfillRange, NotFillable, request_backfills
 from shared.operations.replay import RunOpen, RunUnknown, replay_run
 from shared.operations.requests import (
     Asking,
@@ -57,14 +59,18 @@ def trigger(headers: TriggerHeaders, json: TriggerRequest) -> tuple[RunAccepted,
     """Refresh tables now. The answer comes at once; the run goes on by itself, and its URL tells how far it is.
 
     404: a table is not registered. 409: a table is disabled or not registered for this mode, or is already being
-    refreshed. 429: a table was refreshed less than an hour ago, and force was not given.
+    refreshed. 429: a table was refreshed less than an hour ago, and force was not given. 422 `not_fillable`: a backfill
+    of a table whose scopes are no dates.
     """
     tables = None if json.tables is None else [TableName.parse(one) for one in dict.fromkeys(json.tables)]
     asking = Asking(
         subject=caller().subject,
         key=headers.idempotency_key,
-        body={"tables": json.tables, "force": json.force, "mode": json.mode},
+        body=json.model_dump(mode="json", include={"tables", "force", "mode"})
+        | ({"backfill": json.backfill.model_dump(mode="json")} if json.backfill else {}),
     )
+    if json.backfill is not None:
+        return _backfill(asking, tables or [], json.backfill)
     try:
         run_id = request_run(
             wiring.store(), asking, tables=tables, force=json.force, mode=Mode(json.mode) if json.mode else None
@@ -74,6 +80,22 @@ def trigger(headers: TriggerHeaders, json: TriggerRequest) -> tuple[RunAccepted,
     publish_owed()
     url = run_url(run_id)
     return RunAccepted(run_id=run_id, url=url), HTTPStatus.ACCEPTED, {"Location": url}
+
+
+def _backfill(
+    asking: Asking, tables: list[TableName], wanted: BackfillRequest
+) -> tuple[RunAccepted, HTTPStatus, dict[str, str]]:
+    days = BackfillRange(first=wanted.first, last=wanted.last, visible=wanted.visible)
+    try:
+        made = request_backfills(wiring.store(), asking, tables=tables, wanted=days)
+    except NotFillable as error:
+        raise Refused(HTTPStatus.UNPROCESSABLE_ENTITY, "not_fillable", f"{error}") from error
+    except RefreshError as error:
+        raise refusal(error) from error
+    publish_owed()
+    url = run_url(made[0].run_id)
+    answer = RunAccepted(run_id=made[0].run_id, url=url, backfills=[one.backfill_id for one in made])
+    return answer, HTTPStatus.ACCEPTED, {"Location": url}
 
 
 @routes.get("/api/refresh/runs")

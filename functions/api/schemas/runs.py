@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, model_validator
 
+from functions.api.schemas.backfills import BackfillRequest
 from functions.api.schemas.fields import (
     Answer,
     Body,
@@ -56,12 +57,27 @@ class TriggerRequest(Body):
         "more. shadow refreshes the table's shadow; dry_run reports what a refresh would do, and does nothing.",
     )
 
+    backfill: BackfillRequest | None = Field(
+        default=None, description="Only this range of the named tables, behind the daily runs."
+    )
+
+    @model_validator(mode="after")
+    def _backfill_of_named_tables(self) -> Self:
+        if self.backfill is not None and self.tables is None:
+            raise ValueError("a backfill needs tables: name those that it is for")
+        if self.backfill is not None and (self.force or self.mode == "dry_run"):
+            raise ValueError("a backfill is live and compares by itself: leave force and mode out")
+        return self
+
 
 class RunAccepted(Answer):
     """The run that will do it."""
 
     run_id: UUID
     url: str = Field(description="Where to watch it.")
+    backfills: list[UUID] = Field(
+        default=[], description="Of a backfill: one for each table, in their order; the run is the first one's."
+    )
 
 
 class ReplayAccepted(RunAccepted):
