@@ -26,6 +26,7 @@ _ROUTES = (
     "holds",
     "rollback",
     "verification",
+    "shadow",
     "history",
     "metrics",
     "costs",

@@ -34,7 +34,7 @@ Operate the daily refresh of Postgres tables from BigQuery: see whether the data
 read history and metrics, change the configuration.
 
 Reads need the role viewer, everything else the role operator. Times are RFC 3339 in UTC. Errors are problem documents
-(RFC 9457). Promote is not available yet.
+(RFC 9457).
 """
 
 
