@@ -84,6 +84,14 @@ def _of_table(table: TableStatus) -> Iterator[Alert]:
             f"The last refresh failed ({table.last_reason}): {table.recent_error}",
             _RETRY.format(**run),
         )
+    elif table.last_status == "held" and table.last_reason == "group_held":
+        yield _about(
+            table,
+            "held",
+            "critical" if table.is_stale else "warning",
+            f"Nothing was published, because of another table of its publish group: {table.recent_error}.",
+            "See to that table; a run of any table of the group takes all of them.",
+        )
     elif table.last_status == "held":
         yield _about(
             table,

@@ -112,6 +112,8 @@ def _said(table: Document) -> str:
         return f"waits ({table['reason']})"
     if status == "running" and table["phase"] == "loading":
         return f"loading, slices {table['slices_done']}/{table['slices_total']}"
+    if table["waits_for"]:
+        return f"staged, waits for {', '.join(table['waits_for'])}"
     return table["phase"] if status == "running" else status
 
 

@@ -494,6 +494,7 @@ CREATE TABLE refresh.refresh_table_registry (
     max_bytes_billed_per_day bigint,
     shadow_clean_days integer NOT NULL DEFAULT 14,
     shadow_tolerances jsonb NOT NULL DEFAULT '{}'::jsonb,
+    publish_group text,
     CONSTRAINT refresh_table_registry_pkey PRIMARY KEY (table_schema, table_name),
     CONSTRAINT refresh_table_registry_check CHECK (((source IS NOT NULL) OR (handler = 'summaries'::text))),
     CONSTRAINT refresh_table_registry_check1 CHECK (((strategy <> 'append'::text) OR (cardinality(key_columns) > 0) OR (handler = ANY (ARRAY['asin'::text, 'search_queries'::text])))),
@@ -512,6 +513,7 @@ CREATE TABLE refresh.refresh_table_registry (
     CONSTRAINT refresh_table_registry_nul_policies_check CHECK ((jsonb_typeof(nul_policies) = 'object'::text)),
     CONSTRAINT refresh_table_registry_parallelism_check CHECK (((parallelism >= 1) AND (parallelism <= 32))),
     CONSTRAINT refresh_table_registry_priority_check CHECK (((priority >= 0) AND (priority <= 1000))),
+    CONSTRAINT refresh_table_registry_publish_group_check CHECK ((publish_group ~ '^[a-z][a-z0-9_]{0,62}$'::text)),
     CONSTRAINT refresh_table_registry_rollback_publishes_check CHECK (((rollback_publishes >= 0) AND (rollback_publishes <= 1000))),
     CONSTRAINT refresh_table_registry_scope_bucket_check CHECK ((scope_bucket ~ '^(day|week|month|hash:[1-9][0-9]{0,3})$'::text)),
     CONSTRAINT refresh_table_registry_slice_target_rows_check CHECK (((slice_target_rows >= 1) AND (slice_target_rows <= 100000000))),
@@ -559,6 +561,8 @@ CREATE TABLE refresh.refresh_task (
     started_at timestamp with time zone,
     finished_at timestamp with time zone,
     mode text NOT NULL DEFAULT 'live'::text,
+    publish_group text,
+    staged_at timestamp with time zone,
     CONSTRAINT refresh_task_pkey PRIMARY KEY (run_id, table_schema, table_name),
     CONSTRAINT refresh_task_run_id_fkey FOREIGN KEY (run_id) REFERENCES refresh.refresh_run(run_id),
     CONSTRAINT refresh_task_table_schema_table_name_fkey FOREIGN KEY (table_schema, table_name) REFERENCES refresh.refresh_table_registry(table_schema, table_name),
@@ -1461,6 +1465,7 @@ CREATE INDEX refresh_shadow_state_table_schema_table_name_idx ON refresh.refresh
 CREATE INDEX refresh_task_ended ON refresh.refresh_task USING btree (finished_at DESC, run_id, table_schema, table_name) WHERE (finished_at IS NOT NULL);
 CREATE INDEX refresh_task_ended_as ON refresh.refresh_task USING btree (status, finished_at DESC, run_id, table_schema, table_name) WHERE (finished_at IS NOT NULL);
 CREATE INDEX refresh_task_good ON refresh.refresh_task USING btree (table_schema, table_name, finished_at DESC) WHERE (status = ANY (ARRAY['success'::text, 'no_new_data'::text, 'warning'::text]));
+CREATE INDEX refresh_task_group ON refresh.refresh_task USING btree (run_id, publish_group) WHERE (publish_group IS NOT NULL);
 CREATE INDEX refresh_task_history ON refresh.refresh_task USING btree (table_schema, table_name, finished_at DESC);
 CREATE INDEX refresh_task_of_run ON refresh.refresh_task USING btree (run_id) INCLUDE (status, bytes_billed);
 CREATE INDEX refresh_task_open ON refresh.refresh_task USING btree (run_id) WHERE (status = ANY (ARRAY['queued'::text, 'running'::text]));
@@ -1524,6 +1529,21 @@ BEGIN
             'occurred_at', to_char(NEW.finished_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
             'run_id', NEW.run_id, 'table', NEW.table_schema || '.' || NEW.table_name,
             'data', jsonb_build_object('outcome', NEW.status, 'reason', NEW.reason, 'error', NEW.error)));
+    RETURN NULL;
+END $$;
+
+CREATE FUNCTION refresh.announce_staged()
+    RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path=pg_catalog, pg_temp
+    AS $$
+BEGIN
+    INSERT INTO refresh.refresh_outbox (topic, payload)
+    SELECT 'refresh-schedule', jsonb_build_object('version', 1, 'kind', 'table_staged', 'run_id', NEW.run_id,
+        'table', NEW.table_schema || '.' || NEW.table_name)
+    WHERE EXISTS (
+        SELECT FROM refresh.refresh_task t
+        WHERE t.run_id = NEW.run_id AND t.publish_group = NEW.publish_group AND t.status = 'queued' AND t.owed_at IS NULL);
     RETURN NULL;
 END $$;
 
@@ -2115,6 +2135,17 @@ BEGIN
     END IF;
 END $$;
 REVOKE EXECUTE ON FUNCTION refresh.check_promotion FROM PUBLIC;
+
+CREATE FUNCTION refresh.check_publish_group()
+    RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path=pg_catalog, pg_temp
+    AS $$
+BEGIN
+    PERFORM refresh.refuse_registration(NEW, 'publish_group', format('is %s', quote_literal(NEW.publish_group)),
+        'Set publish_group to a name of small letters, digits and _ that begins with a letter, or to NULL.');
+    RETURN NEW;
+END $$;
 
 CREATE FUNCTION refresh.check_quality_rules()
     RETURNS trigger
@@ -3077,14 +3108,19 @@ BEGIN
         RAISE EXCEPTION 'task %.% of run % has ended as %; an ended task never changes',
             OLD.table_schema, OLD.table_name, OLD.run_id, OLD.status USING ERRCODE = 'check_violation';
     END IF;
+    -- From queued to held: with its publish group.
     IF NEW.status <> OLD.status AND (OLD.status, NEW.status) NOT IN (
-        ('queued', 'running'), ('queued', 'skipped'), ('queued', 'failed'), ('running', 'queued'), ('running', 'success'),
-        ('running', 'no_new_data'), ('running', 'warning'), ('running', 'held'), ('running', 'failed'), ('running', 'skipped')
+        ('queued', 'running'), ('queued', 'skipped'), ('queued', 'failed'), ('queued', 'held'), ('running', 'queued'),
+        ('running', 'success'), ('running', 'no_new_data'), ('running', 'warning'), ('running', 'held'), ('running', 'failed'),
+        ('running', 'skipped')
     ) THEN
         RAISE EXCEPTION 'a task cannot go from % to %', OLD.status, NEW.status USING ERRCODE = 'check_violation';
     END IF;
     IF NEW.epoch < OLD.epoch THEN
         RAISE EXCEPTION 'the epoch of a task never falls (% to %)', OLD.epoch, NEW.epoch USING ERRCODE = 'check_violation';
+    END IF;
+    IF NEW.phase = 'staged' AND OLD.phase <> 'staged' THEN
+        NEW.staged_at := clock_timestamp();
     END IF;
     IF refresh.is_terminal(NEW.status) THEN
         NEW.lease_until := NULL;
@@ -3918,6 +3954,41 @@ BEGIN
     RAISE EXCEPTION '%', problem USING ERRCODE = code, HINT = remedy;
 END $$;
 
+CREATE FUNCTION refresh.refuse_detours()
+    RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path=pg_catalog, pg_temp
+    AS $$
+DECLARE
+    around text;
+BEGIN
+    PERFORM pg_advisory_xact_lock(hashtextextended('refresh.refresh_dependency', 0));
+    IF NOT EXISTS (SELECT FROM refresh.refresh_table_registry r WHERE r.publish_group IS NOT NULL) THEN
+        RETURN NULL;
+    END IF;
+    WITH RECURSIVE unit AS (
+        SELECT r.table_schema, r.table_name, r.publish_group IS NOT NULL AS is_group,
+            coalesce(r.publish_group, r.table_schema || '.' || r.table_name) AS name
+        FROM refresh.refresh_table_registry r
+    ), edge AS (
+        SELECT DISTINCT a.name AS dependent, a.is_group, b.name AS input
+        FROM refresh.refresh_dependency d
+        JOIN unit a ON (a.table_schema, a.table_name) = (d.table_schema, d.table_name)
+        JOIN unit b ON (b.table_schema, b.table_name) = (d.depends_on_schema, d.depends_on_name)
+        WHERE a.name <> b.name
+    ), reached AS (
+        SELECT dependent AS start, input AS at FROM edge WHERE is_group
+        UNION
+        SELECT r.start, e.input FROM reached r JOIN edge e ON e.dependent = r.at
+    )
+    SELECT string_agg(start, ', ' ORDER BY start) INTO around FROM reached WHERE at = start;
+    IF around IS NOT NULL THEN
+        RAISE EXCEPTION 'publish group % would wait for itself by way of tables outside of it', around USING ERRCODE = 'check_violation',
+            HINT = 'Put the tables in between into the publish group too, or remove one of the dependencies.';
+    END IF;
+    RETURN NULL;
+END $$;
+
 CREATE FUNCTION refresh.refuse_old_snapshots(relation regclass)
     RETURNS void
     LANGUAGE plpgsql
@@ -4023,7 +4094,7 @@ BEGIN
     RETURN entry;
 END $$;
 
-CREATE FUNCTION refresh.register_table(table_schema text, table_name text, source text DEFAULT NULL::text, handler text DEFAULT 'generic'::text, column_map jsonb DEFAULT '{}'::jsonb, key_columns text[] DEFAULT '{}'::text[], scope_column text DEFAULT NULL::text, scope_bucket text DEFAULT NULL::text, strategy text DEFAULT 'merge'::text, mode text DEFAULT 'live'::text, priority integer DEFAULT 100, frequency_hours integer DEFAULT 24, lookback integer DEFAULT NULL::integer, slice_target_rows integer DEFAULT 250000, parallelism integer DEFAULT 1, max_bytes_billed bigint DEFAULT NULL::bigint, checks jsonb DEFAULT '{}'::jsonb, nul_policies jsonb DEFAULT '{}'::jsonb, loaded_at_column text DEFAULT NULL::text, depends_on jsonb DEFAULT NULL::jsonb, rollback_publishes integer DEFAULT 7, drift_policies jsonb DEFAULT '{}'::jsonb, max_bytes_billed_per_day bigint DEFAULT NULL::bigint, shadow_clean_days integer DEFAULT 14, shadow_tolerances jsonb DEFAULT '{}'::jsonb)
+CREATE FUNCTION refresh.register_table(table_schema text, table_name text, source text DEFAULT NULL::text, handler text DEFAULT 'generic'::text, column_map jsonb DEFAULT '{}'::jsonb, key_columns text[] DEFAULT '{}'::text[], scope_column text DEFAULT NULL::text, scope_bucket text DEFAULT NULL::text, strategy text DEFAULT 'merge'::text, mode text DEFAULT 'live'::text, priority integer DEFAULT 100, frequency_hours integer DEFAULT 24, lookback integer DEFAULT NULL::integer, slice_target_rows integer DEFAULT 250000, parallelism integer DEFAULT 1, max_bytes_billed bigint DEFAULT NULL::bigint, checks jsonb DEFAULT '{}'::jsonb, nul_policies jsonb DEFAULT '{}'::jsonb, loaded_at_column text DEFAULT NULL::text, depends_on jsonb DEFAULT NULL::jsonb, rollback_publishes integer DEFAULT 7, drift_policies jsonb DEFAULT '{}'::jsonb, max_bytes_billed_per_day bigint DEFAULT NULL::bigint, shadow_clean_days integer DEFAULT 14, shadow_tolerances jsonb DEFAULT '{}'::jsonb, publish_group text DEFAULT NULL::text)
     RETURNS refresh.refresh_table_registry
     LANGUAGE sql
     SET search_path=pg_catalog, pg_temp
@@ -4036,7 +4107,8 @@ SELECT * FROM refresh.register_options(table_schema, table_name, jsonb_build_obj
     'checks', checks, 'nul_policies', nul_policies, 'loaded_at_column', loaded_at_column, 'depends_on', depends_on,
     'rollback_publishes', rollback_publishes, 'drift_policies', drift_policies,
     'max_bytes_billed_per_day', max_bytes_billed_per_day, 'shadow_clean_days', shadow_clean_days,
-    'shadow_tolerances', shadow_tolerances))
+    'shadow_tolerances', shadow_tolerances,
+    'publish_group', publish_group))
 $$;
 
 CREATE FUNCTION refresh.release("table" text, run_id uuid DEFAULT NULL::uuid, requested_by text DEFAULT CURRENT_USER, idempotency_key text DEFAULT NULL::text, request_hash text DEFAULT NULL::text)
@@ -5753,6 +5825,7 @@ CREATE TRIGGER no_truncate BEFORE TRUNCATE ON refresh.refresh_audit_log_rest FOR
 CREATE TRIGGER audit_slice_move AFTER UPDATE ON refresh.refresh_checkpoint FOR EACH ROW EXECUTE FUNCTION refresh.audit_slice_move();
 CREATE TRIGGER audit_dependency AFTER INSERT OR DELETE OR UPDATE ON refresh.refresh_dependency FOR EACH ROW EXECUTE FUNCTION refresh.audit_dependency();
 CREATE TRIGGER check_dependency BEFORE INSERT OR UPDATE ON refresh.refresh_dependency FOR EACH ROW EXECUTE FUNCTION refresh.check_dependency();
+CREATE TRIGGER refuse_detours AFTER INSERT OR UPDATE ON refresh.refresh_dependency FOR EACH ROW EXECUTE FUNCTION refresh.refuse_detours();
 CREATE TRIGGER audit_named_sql AFTER INSERT OR DELETE OR UPDATE ON refresh.refresh_named_sql FOR EACH ROW EXECUTE FUNCTION refresh.audit_named_sql();
 CREATE TRIGGER guard_named_sql BEFORE INSERT OR DELETE OR UPDATE ON refresh.refresh_named_sql FOR EACH ROW EXECUTE FUNCTION refresh.guard_named_sql();
 CREATE TRIGGER carry_trace BEFORE INSERT ON refresh.refresh_outbox FOR EACH ROW WHEN ((NOT (new.attributes ? 'traceparent'::text))) EXECUTE FUNCTION refresh.carry_trace();
@@ -5761,12 +5834,16 @@ CREATE TRIGGER audit_configuration AFTER INSERT OR DELETE OR UPDATE ON refresh.r
 CREATE TRIGGER change_mode BEFORE UPDATE ON refresh.refresh_table_registry FOR EACH ROW WHEN ((new.mode <> old.mode)) EXECUTE FUNCTION refresh.change_mode();
 CREATE TRIGGER check_drift_policies BEFORE INSERT OR UPDATE OF drift_policies ON refresh.refresh_table_registry FOR EACH ROW WHEN ((jsonb_typeof(new.drift_policies) = 'object'::text)) EXECUTE FUNCTION refresh.check_drift_policies();
 CREATE TRIGGER check_max_bytes_billed_per_day BEFORE INSERT OR UPDATE OF max_bytes_billed_per_day ON refresh.refresh_table_registry FOR EACH ROW WHEN ((new.max_bytes_billed_per_day <= 0)) EXECUTE FUNCTION refresh.check_max_bytes_billed_per_day();
+CREATE TRIGGER check_publish_group BEFORE INSERT OR UPDATE OF publish_group ON refresh.refresh_table_registry FOR EACH ROW WHEN ((new.publish_group !~ '^[a-z][a-z0-9_]{0,62}$'::text)) EXECUTE FUNCTION refresh.check_publish_group();
 CREATE TRIGGER check_quality_rules BEFORE INSERT OR UPDATE OF checks ON refresh.refresh_table_registry FOR EACH ROW WHEN ((jsonb_typeof(new.checks) = 'object'::text)) EXECUTE FUNCTION refresh.check_quality_rules();
 CREATE TRIGGER check_registration BEFORE INSERT OR UPDATE ON refresh.refresh_table_registry FOR EACH ROW EXECUTE FUNCTION refresh.check_registration();
 CREATE TRIGGER check_rollback_publishes BEFORE INSERT OR UPDATE OF rollback_publishes ON refresh.refresh_table_registry FOR EACH ROW WHEN (((new.rollback_publishes < 0) OR (new.rollback_publishes > 1000))) EXECUTE FUNCTION refresh.check_rollback_publishes();
 CREATE TRIGGER check_shadow_rules BEFORE INSERT OR UPDATE OF shadow_clean_days, shadow_tolerances, key_columns, scope_column ON refresh.refresh_table_registry FOR EACH ROW EXECUTE FUNCTION refresh.check_shadow_rules();
 CREATE TRIGGER check_unregistration BEFORE DELETE ON refresh.refresh_table_registry FOR EACH ROW EXECUTE FUNCTION refresh.check_unregistration();
+CREATE TRIGGER refuse_detours_inserted AFTER INSERT ON refresh.refresh_table_registry FOR EACH ROW WHEN ((new.publish_group IS NOT NULL)) EXECUTE FUNCTION refresh.refuse_detours();
+CREATE TRIGGER refuse_detours_updated AFTER UPDATE OF publish_group ON refresh.refresh_table_registry FOR EACH ROW WHEN ((new.publish_group IS DISTINCT FROM old.publish_group)) EXECUTE FUNCTION refresh.refuse_detours();
 CREATE TRIGGER announce_not_equal AFTER UPDATE ON refresh.refresh_task FOR EACH ROW WHEN (((new.mode = 'verify'::text) AND (new.status = 'warning'::text) AND (old.status = 'running'::text))) EXECUTE FUNCTION refresh.announce_not_equal();
+CREATE TRIGGER announce_staged AFTER UPDATE OF phase ON refresh.refresh_task FOR EACH ROW WHEN (((new.publish_group IS NOT NULL) AND (new.phase = 'staged'::text) AND (old.phase <> 'staged'::text))) EXECUTE FUNCTION refresh.announce_staged();
 CREATE TRIGGER announce_task_end AFTER UPDATE ON refresh.refresh_task FOR EACH ROW WHEN (refresh.is_terminal(new.status)) EXECUTE FUNCTION refresh.announce_task_end();
 CREATE TRIGGER audit_task_move AFTER INSERT OR UPDATE ON refresh.refresh_task FOR EACH ROW EXECUTE FUNCTION refresh.audit_task_move();
 CREATE TRIGGER forget_days_deleted AFTER DELETE ON refresh.refresh_task REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION refresh.forget_days();
@@ -5892,6 +5969,7 @@ COMMENT ON COLUMN refresh.refresh_table_registry.loaded_at_column IS 'Target col
 COMMENT ON COLUMN refresh.refresh_table_registry.lookback IS 'Days before the snapshot to scan; NULL scans everything.';
 COMMENT ON COLUMN refresh.refresh_table_registry.max_bytes_billed_per_day IS 'Cap for all BigQuery jobs of the table in a day (UTC); NULL for none.';
 COMMENT ON COLUMN refresh.refresh_table_registry.nul_policies IS 'JSON object, target column to strip, reject or quarantine; strip where absent.';
+COMMENT ON COLUMN refresh.refresh_table_registry.publish_group IS 'Tables with the same one are published in one transaction; NULL: alone.';
 COMMENT ON COLUMN refresh.refresh_table_registry.rollback_publishes IS 'How many of the last publishes that wrote rows can be taken back; 0 keeps nothing.';
 COMMENT ON COLUMN refresh.refresh_table_registry.scanned_snapshot_at IS 'Newest snapshot at which a published run scanned every scope from scanned_from on.';
 COMMENT ON COLUMN refresh.refresh_table_registry.scope_bucket IS 'day, week (from Sunday), month or hash:N: scope values of many distinct ones.';
@@ -5903,12 +5981,14 @@ COMMENT ON COLUMN refresh.refresh_task.attempt IS 'Claims since the task last ma
 COMMENT ON COLUMN refresh.refresh_task.commit_marker IS 'Written by each fenced transaction: tells whether a COMMIT without reply took place.';
 COMMENT ON COLUMN refresh.refresh_task.mode IS 'How far the task goes: plan finds what changed, dry_run reports what a publish would do, live publishes; verify compares.';
 COMMENT ON COLUMN refresh.refresh_task.owed_at IS 'When a message for the task was last put into the outbox.';
+COMMENT ON COLUMN refresh.refresh_task.publish_group IS 'The table''s group when the run was planned; NULL also where it publishes nothing.';
+COMMENT ON COLUMN refresh.refresh_task.staged_at IS 'Since when everything is there for it to be published.';
 COMMENT ON TABLE refresh.refresh_task_definition IS 'How the staged rows of a task become those of its table, as it was planned.';
 COMMENT ON TABLE refresh.refresh_task_scope IS 'What the plan found for one scope value, and does about it.';
 COMMENT ON COLUMN refresh.refresh_task_scope.published_rows IS 'Rows that were published of the scope when the plan was made.';
 COMMENT ON FUNCTION refresh.refresh_view(pg_catalog.text,pg_catalog.text) IS 'Refreshes a registered materialized view while it is read, with the rights of its owner; returns its rows.';
 COMMENT ON FUNCTION refresh.refuse(pg_catalog.text,pg_catalog.text,pg_catalog.uuid,pg_catalog.text) IS 'Refuses what a run (by default the latest) has held of a table (schema.table): the same content is held again without being asked about. Returns how many scopes.';
-COMMENT ON FUNCTION refresh.register_table(pg_catalog.text,pg_catalog.text,pg_catalog.text,pg_catalog.text,pg_catalog.jsonb,pg_catalog.text[],pg_catalog.text,pg_catalog.text,pg_catalog.text,pg_catalog.text,integer,integer,integer,integer,integer,bigint,pg_catalog.jsonb,pg_catalog.jsonb,pg_catalog.text,pg_catalog.jsonb,integer,pg_catalog.jsonb,bigint,integer,pg_catalog.jsonb) IS 'Registers a table, or sets its whole configuration anew. depends_on: {"schema.name": "hard" or "soft"}; NULL leaves the dependencies as they are.';
+COMMENT ON FUNCTION refresh.register_table(pg_catalog.text,pg_catalog.text,pg_catalog.text,pg_catalog.text,pg_catalog.jsonb,pg_catalog.text[],pg_catalog.text,pg_catalog.text,pg_catalog.text,pg_catalog.text,integer,integer,integer,integer,integer,bigint,pg_catalog.jsonb,pg_catalog.jsonb,pg_catalog.text,pg_catalog.jsonb,integer,pg_catalog.jsonb,bigint,integer,pg_catalog.jsonb,pg_catalog.text) IS 'Registers a table, or sets its whole configuration anew. depends_on: {"schema.name": "hard" or "soft"}; NULL leaves the dependencies as they are.';
 COMMENT ON FUNCTION refresh.release(pg_catalog.text,pg_catalog.uuid,pg_catalog.text,pg_catalog.text,pg_catalog.text) IS 'Asks for a run that publishes what a run (by default the latest) has held of a table (schema.table), as it was shown. Returns the new run''s id.';
 COMMENT ON FUNCTION refresh.request_backfill(pg_catalog.text,pg_catalog.date,pg_catalog.date,pg_catalog.text,pg_catalog.text,pg_catalog.text,pg_catalog.text) IS 'Asks for the scopes of a table (schema.table) from one day to another, behind the daily runs. visible: slice (published part by part) or end (all at once). Returns the backfill''s id.';
 COMMENT ON FUNCTION refresh.request_run(pg_catalog.text[],boolean,pg_catalog.text,pg_catalog.text,pg_catalog.text) IS 'Asks for a manual run of the named tables (schema.table), or of all that are enabled. mode: live, shadow, dry_run or plan instead of what each is registered with; never further. Returns the run id.';

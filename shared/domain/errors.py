@@ -25,7 +25,8 @@ RefreshError
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from shared.domain.check_outcome import CheckOutcome
@@ -34,6 +35,9 @@ from shared.domain.ids import TableName
 
 class RefreshError(Exception):
     """Base of every error of this project."""
+
+    about: TableName | None = None
+    """The table that it is about, where the work is on several."""
 
 
 class ConfigurationError(RefreshError):
@@ -129,8 +133,7 @@ class ResultLost(RefreshError):
 class Held(RefreshError):
     """The data must not be published. `reason` is a stable word, `details` has the figures.
 
-    `outcomes` are the checks that were made. Only what a failed check holds can be released. `table` is the one that is
-    not fit, where several are published together.
+    `outcomes` are the checks that were made. Only what a failed check holds can be released.
     """
 
     def __init__(
@@ -140,7 +143,6 @@ class Held(RefreshError):
         self.reason = reason
         self.details = details
         self.outcomes = tuple(outcomes)
-        self.table: TableName | None = None
 
 
 class Overtaken(RefreshError):
@@ -173,3 +175,13 @@ class NotSent(RefreshError):
     def __init__(self, message: str, *, reason: str) -> None:
         super().__init__(f"{reason}: {message}")
         self.reason = reason
+
+
+@contextmanager
+def concerning(table: TableName) -> Iterator[None]:
+    """Errors of this project that leave the block are about the table, unless they know better."""
+    try:
+        yield
+    except RefreshError as error:
+        error.about = error.about or table
+        raise

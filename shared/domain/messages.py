@@ -74,7 +74,15 @@ class TableFinished:
     table: TableName
 
 
-ScheduleMessage = DailyTrigger | Sweep | ManualTrigger | TableFinished
+@dataclass(frozen=True, kw_only=True)
+class TableStaged:
+    """A table of a publish group is staged: publish the messages of those in the group that are computed from it."""
+
+    run_id: RunId
+    table: TableName
+
+
+ScheduleMessage = DailyTrigger | Sweep | ManualTrigger | TableFinished | TableStaged
 
 
 @dataclass(frozen=True, kw_only=True)

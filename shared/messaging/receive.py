@@ -24,6 +24,7 @@ from shared.domain.messages import (
     Sweep,
     TableFinished,
     TableMessage,
+    TableStaged,
 )
 from shared.domain.webhooks import DeliverDue, Event
 
@@ -86,8 +87,11 @@ def schedule_message(delivery: Delivery) -> ScheduleMessage:
             return ManualTrigger(run_id=_run_id(body))
         case "table_finished":
             return TableFinished(run_id=_run_id(body), table=_table(body))
+        case "table_staged":
+            return TableStaged(run_id=_run_id(body), table=_table(body))
         case kind:
-            raise InvalidMessage(f"{UNKNOWN_KIND}: {_shown(kind)}, not daily, sweep, manual or table_finished")
+            known = "daily, sweep, manual, table_finished or table_staged"
+            raise InvalidMessage(f"{UNKNOWN_KIND}: {_shown(kind)}, not {known}")
 
 
 def notifier_message(delivery: Delivery) -> Event | DeliverDue:

@@ -1,4 +1,5 @@
-"""Take a run one step on: owe messages for what is ready, skip what never will be, end it when all tasks have ended."""
+"""Take a run one step on: owe messages for what is ready, hold what its publish group holds, skip what never will be
+ready, end the run when all tasks have ended."""
 
 from __future__ import annotations
 
@@ -6,8 +7,8 @@ import structlog
 
 from shared.domain.ids import RunId, TableName
 from shared.domain.messages import HANDLER_TOPICS
-from shared.domain.states import Mode, RunStatus, TaskStatus
-from shared.planning.readiness import Dependency, DependencyKind, Skipped, Task, decide
+from shared.domain.states import Mode, Phase, RunStatus, TaskStatus
+from shared.planning.readiness import Dependency, DependencyKind, HeldWithGroup, Skipped, Task, decide
 from shared.ports import Row, Session, Store
 from shared.sql import statement
 
@@ -31,6 +32,8 @@ def advance(session: Session, run_id: RunId) -> None:
     rows = session.run(statement("load_run_tasks"), run_id=run_id)
     dependencies = session.run(statement("load_run_dependencies"), run_id=run_id)
     decision = decide([_task(row) for row in rows], [_dependency(row) for row in dependencies])
+    if decision.held:
+        _hold(session, run_id, decision.held)
     if decision.skipped:
         skip(session, run_id, decision.skipped)
     if decision.ready:
@@ -55,6 +58,20 @@ def skip(session: Session, run_id: RunId, skipped: tuple[Skipped, ...]) -> None:
         _log.warning("task_skipped", run=str(run_id), table=str(one.table), reason=one.reason)
 
 
+def _hold(session: Session, run_id: RunId, held: tuple[HeldWithGroup, ...]) -> None:
+    """End tasks whose publish group cannot publish any more; a worker that is on one finds its claim lost."""
+    session.run(
+        statement("hold_tasks"),
+        run_id=run_id,
+        schemas=[one.table.schema for one in held],
+        names=[one.table.name for one in held],
+        errors=[one.error for one in held],
+        causes=[str(one.because) for one in held],
+    )
+    for one in held:
+        _log.warning("task_held_with_group", run=str(run_id), table=str(one.table), because=str(one.because))
+
+
 def _owe(session: Session, run_id: RunId, topics: dict[TableName, str]) -> None:
     session.run(
         statement("owe_ready_tables"),
@@ -76,6 +93,8 @@ def _task(row: Row) -> Task:
         priority=row["priority"],
         status=TaskStatus(row["status"]),
         mode=Mode(row["mode"]),
+        phase=Phase(row["phase"]),
+        group=row["publish_group"],
         owed=row["owed"],
     )
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from shared.domain.errors import InvalidMessage
-from shared.domain.messages import DailyTrigger, Delivery, ManualTrigger, Sweep, TableFinished
+from shared.domain.messages import DailyTrigger, Delivery, ManualTrigger, Sweep, TableFinished, TableStaged
 from shared.messaging import dead_letter, outbox, receive
 from shared.messaging.endpoint import received
 from shared.orchestration import dead_letters
@@ -51,7 +51,7 @@ class Orchestrator:
                 with received(delivery, "plan requested run", **{"refresh.run": str(run_id)}):
                     new = plan_requested(self.store, self.source, run_id)
                 return "planned" if new else "planned before, or unknown"
-            case TableFinished(run_id=run_id):
+            case TableFinished(run_id=run_id) | TableStaged(run_id=run_id):
                 with received(delivery, "advance run", **{"refresh.run": str(run_id)}):
                     advance_run(self.store, run_id)
                 advance_backfills(self.store)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from shared.domain.ids import TaskId
+from shared.domain.ids import TableName, TaskId
 from shared.domain.states import Phase
 from shared.ports import Row
 from shared.refresh.runtime import Runtime
@@ -102,6 +102,24 @@ def claim_task(runtime: Runtime, task: TaskId, *, phases: Sequence[Phase], phase
     if not rows:
         return None
     return TaskClaim(task=task, epoch=rows[0]["epoch"], attempt=rows[0]["attempt"])
+
+
+def claim_unit(runtime: Runtime, task: TaskId) -> UnitClaim | None:
+    """Claim the task with all tables that publish together with it; None unless every one is staged, free and due."""
+    with runtime.store.transaction() as session:
+        session.run(statement("lock_unit"), **task_parameters(task))
+        rows = session.run(statement("claim_unit"), **task_parameters(task), lease_seconds=runtime.limits.lease)
+    members = [
+        TaskClaim(
+            task=TaskId(run_id=task.run_id, table=TableName(schema=row["table_schema"], name=row["table_name"])),
+            epoch=row["epoch"],
+            attempt=row["attempt"],
+        )
+        for row in rows
+    ]
+    if not members:
+        return None
+    return UnitClaim(task=task, members=tuple(sorted(members, key=lambda member: member.task.table)))
 
 
 def claim_slice(runtime: Runtime, task: TaskId) -> SliceClaim | None:

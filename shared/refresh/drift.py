@@ -236,12 +236,12 @@ def evolve(session: Session, task: TaskId, definition: Definition) -> None:
         hold(definition.table, definition.changes, because=str(error))
 
 
-def evolve_ahead(runtime: Runtime, claim: UnitClaim, task: TaskId, definition: Definition, state: Row) -> None:
+def evolve_ahead(runtime: Runtime, claim: UnitClaim, task: TaskId, definition: Definition) -> None:
     """Make the changes in a short transaction of their own where the publish is too long to have readers wait for it.
 
     The target is then wider than what is published in it, which no reader of its data sees.
     """
-    if definition.evolutions and state["rows_staged"] > EVOLVED_ROWS:
+    if definition.evolutions:
         with fenced(runtime, claim, lock_timeout=runtime.limits.lock_timeout) as session:
             evolve(session, task, definition)
         runtime.steps.reached("evolved_ahead")

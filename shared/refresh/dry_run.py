@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
+from shared.domain.definition import Definition
 from shared.domain.errors import PublishTooLarge, StatementTimeout
 from shared.domain.states import ScopeAction, TaskStatus
 from shared.planning.outcome import outcome
@@ -58,22 +59,26 @@ def _report(runtime: Runtime, session: Session, members: Sequence[Member]) -> Pu
         schemas=[member.claim.task.table.schema for member in members],
         names=[member.claim.task.table.name for member in members],
     )
-    rehearsals = [_Rehearsal(runtime, session, member) for member in members]
-    settled = [one.settle() for one in rehearsals]
+    rehearsals = {
+        member.claim.task.table: _Rehearsal(runtime, session, member, member.definition)
+        for member in members
+        if member.definition is not None
+    }
+    settled = [one.settle() for one in rehearsals.values()]
     if not all(settled):
         return None
     runtime.steps.reached("dry_run_settled")
-    return {member.claim.task.table: one.end() for member, one in zip(members, rehearsals, strict=True)}
+    return {table: one.end() for table, one in rehearsals.items()}
 
 
 class _Rehearsal:
     """One table's part."""
 
-    def __init__(self, runtime: Runtime, session: Session, member: Member) -> None:
+    def __init__(self, runtime: Runtime, session: Session, member: Member, definition: Definition) -> None:
         self._runtime = runtime
         self._session = session
         self._task = member.claim.task
-        self._definition = member.definition
+        self._definition = definition
         self._state = member.state
         self._settlement = Settlement(scopes=(), to_load=())
 

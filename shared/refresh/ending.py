@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from shared.domain.check_outcome import CheckOutcome
 from shared.domain.ids import TableName, TaskId
 from shared.domain.states import TaskStatus
 from shared.planning.backoff import Backoff
+from shared.planning.groups import GROUP_HELD, group_held
 from shared.ports import Session
 from shared.refresh.claim import Claim, SliceClaim, TaskClaim, task_parameters
 from shared.refresh.fence import fenced
@@ -37,28 +39,48 @@ def end(
 ) -> None:
     """End the task without publishing; nothing published is touched. Does nothing when it has ended already.
 
-    A definition that changed on the way is no fault of anybody's: a new run is asked for, once. `outcomes` of checks
-    (`about` a table, of several that end together), and what `note` writes, are kept by the same transaction. What a
-    held task has staged stays, for whoever releases it.
+    A definition that changed on the way is no fault of anybody's: a new run is asked for, once. `about`: of several
+    tables the one that this is the end of; the others are held with it. `outcomes` of its checks, and what `note`
+    writes, are kept by the same transaction. What a held task has staged stays, for whoever releases it.
     """
+    ends = _End(status=status, reason=reason, error=error, details=details or {})
+    tables = [part.task.table for part in claim.parts]
     with fenced(runtime, claim) as session:
         record_outcomes(session, TaskId(run_id=claim.task.run_id, table=about or claim.task.table), outcomes)
         if note is not None:
             note(session)
         for part in claim.parts:
-            ended = session.run(
-                statement("end_task"),
-                **task_parameters(part.task),
-                status=str(status),
-                reason=reason,
-                error=error,
-                details=json.dumps(details or {}),
-            )
-            if ended and status is not TaskStatus.HELD:
-                drop_staging(session, part.task)
-            if ended and reason == DEFINITION_CHANGED:
-                session.run(statement("request_again"), **task_parameters(part.task))
+            together = about in tables and about != part.task.table
+            _end_task(session, part.task, _held_with(about, ends) if together and about else ends)
     runtime.steps.reached("task_ended")
+
+
+@dataclass(frozen=True, kw_only=True)
+class _End:
+    status: TaskStatus
+    reason: str
+    error: str
+    details: dict[str, Any]
+
+
+def _held_with(table: TableName, ends: _End) -> _End:
+    error = group_held(table, ends.status, ends.reason)
+    return _End(status=TaskStatus.HELD, reason=GROUP_HELD, error=error, details={"group_held_by": str(table)})
+
+
+def _end_task(session: Session, task: TaskId, ends: _End) -> None:
+    ended = session.run(
+        statement("end_task"),
+        **task_parameters(task),
+        status=str(ends.status),
+        reason=ends.reason,
+        error=ends.error,
+        details=json.dumps(ends.details),
+    )
+    if ended and ends.status is not TaskStatus.HELD:
+        drop_staging(session, task)
+    if ended and ends.reason == DEFINITION_CHANGED:
+        session.run(statement("request_again"), **task_parameters(task))
 
 
 def retry_later(runtime: Runtime, claim: Claim, *, reason: str, error: str, at_least: float) -> None:

@@ -14,11 +14,15 @@ FILL_ROWS = 2_000_000
 FILL_PLANNED = "planned"
 
 
-def fillable(session: Session, definition: Definition, slices: Sequence[PlannedSlice]) -> bool:
+def fillable(session: Session, definition: Definition, slices: Sequence[PlannedSlice], *, grouped: bool) -> bool:
     """Whether the target is empty, few enough rows come, every column travels just as it is kept, and no check needs
-    the rows to be staged."""
+    the rows to be staged.
+
+    Never in a publish group: its transaction locks many tables and is to be short, so it reads nothing from BigQuery.
+    """
     return (
-        0 < sum(one.rows for one in slices) <= FILL_ROWS
+        not grouped
+        and 0 < sum(one.rows for one in slices) <= FILL_ROWS
         and definition.loaded_at_column is None
         and not read_checks(definition).judges_what_is_staged
         and all(column.published("c") == "c" for column in definition.columns)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from shared.domain.check_outcome import CheckOutcome
 from shared.domain.definition import Definition
-from shared.domain.errors import PermanentError, StoreRefused
+from shared.domain.errors import PermanentError, StoreRefused, concerning
 from shared.domain.ids import TaskId
 from shared.domain.quoting import postgres_identifier
 from shared.domain.states import ScopeAction
@@ -19,7 +20,7 @@ from shared.planning.slices import plan_slices
 from shared.ports import Row, Session
 from shared.refresh.claim import task_parameters
 from shared.refresh.plan_rows import scopes_json, slices_json
-from shared.refresh.quality import gating, record_outcomes
+from shared.refresh.quality import record_outcomes
 from shared.refresh.release import read_release
 from shared.refresh.staging import create_staging, staging_name
 from shared.refresh.state import state_statement, writing_mode
@@ -49,7 +50,7 @@ def settle_task(session: Session, task: TaskId, definition: Definition, state: R
         lifted=[scope for metric, scope in release.shown if metric in DECIDED] if release else [],
     )
     beside = against_published(settlement.scopes, published, snapshot_at=snapshot_at)
-    with gating(task.table):
+    with concerning(task.table):
         table_gate(as_they_stay(beside, settlement.refused), checks=definition.checks, release=release)
     record_outcomes(session, task, _held_since(planned, settlement, published, definition))
     if not settlement.to_load and list(settlement.scopes) != planned:
@@ -135,6 +136,13 @@ def reopen(session: Session, task: TaskId, definition: Definition, slices: list[
     session.run(statement("reopen_slices"), **task_parameters(task), slices=slices)
 
 
+def hold_scopes(session: Session, task: TaskId, settlement: Settlement, values: Collection[str | None]) -> Settlement:
+    """The settlement with these scopes held as well."""
+    scopes = tuple(scope.held() if scope.value in values else scope for scope in settlement.scopes)
+    session.run(statement("settle_scopes"), **task_parameters(task), scopes=scopes_json(scopes, []))
+    return replace(settlement, scopes=scopes)
+
+
 def drop_superseded(session: Session, task: TaskId, definition: Definition, state: Row, settlement: Settlement) -> int:
     """Forget staged rows of scopes that a newer snapshot was published of, or that are held since; their number."""
     scopes = settlement.having(ScopeAction.SUPERSEDED, ScopeAction.HELD)
@@ -147,5 +155,5 @@ def drop_superseded(session: Session, task: TaskId, definition: Definition, stat
         condition = f"EXISTS (SELECT FROM {row} WHERE {definition.scope.postgres_condition('t', ':scopes')})"
     delete = f"DELETE FROM {staging_name(task)} s WHERE {condition} RETURNING 1"
     text = f"WITH gone AS ({delete}) SELECT count(*) AS rows FROM gone"
-    rows = session.run(text, scopes=scopes) if ":scopes" in text else session.run(text)
+    rows = session.run(text, scopes=list(scopes)) if ":scopes" in text else session.run(text)
     return int(rows[0]["rows"])

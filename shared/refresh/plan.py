@@ -234,7 +234,8 @@ def _commit(
 ) -> None:
     key = task_parameters(task)
     mode = Mode(state["mode"])
-    filling = mode.writes and fillable(session, definition, slices)
+    grouped = state["publish_group"] is not None
+    filling = mode.writes and fillable(session, definition, slices, grouped=grouped)
     staged = bool(slices) and not filling and mode is not Mode.PLAN
     if staged:
         create_staging(session, task, definition)

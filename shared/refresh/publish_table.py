@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from shared import tracing
 from shared.domain.definition import Definition
+from shared.domain.errors import PermanentError, concerning
 from shared.domain.ids import TableName
 from shared.domain.states import ScopeAction, TaskStatus
+from shared.planning.groups import Settled
 from shared.planning.settlement import Settlement
 from shared.ports import Row, Session
 from shared.refresh.claim import TaskClaim, task_parameters
 from shared.refresh.drift import evolve
 from shared.refresh.fill import Filling, fill, stage_instead
-from shared.refresh.last_look import drop_superseded, load_more, lost_slices, reopen, settle_task
+from shared.refresh.last_look import drop_superseded, hold_scopes, load_more, lost_slices, reopen, settle_task
 from shared.refresh.merge import Merge, Written, target_is_empty, target_name
 from shared.refresh.record import record
 from shared.refresh.runtime import Runtime
@@ -59,14 +61,29 @@ class TablePublish:
     def settle(self) -> bool:
         """The last look, under the lock of the registry row; False when slices were opened that have to be loaded
         first."""
-        self._settlement = settle_task(self._session, self._claim.task, self._definition, self._state)
-        return self._can_fill() if self._fills else self._is_staged()
+        with concerning(self.table):
+            self._settlement = settle_task(self._session, self._claim.task, self._definition, self._state)
+            return self._can_fill() if self._fills else self._is_staged()
+
+    @property
+    def settled(self) -> Settled:
+        """What is to become of its scopes, for the group to look at."""
+        return Settled(table=self.table, scope=self._definition.scope, settlement=self._settlement)
+
+    def hold(self, values: Collection[str | None]) -> None:
+        """Leave these scopes alone too, because another table of the group holds them."""
+        if values:
+            self._settlement = hold_scopes(self._session, self._claim.task, self._settlement, values)
 
     def lock(self) -> None:
-        """Readers pass, other writers wait. Where the target has to be changed first, readers wait too, to the end."""
+        """Readers pass, other writers wait. Where the target has to be changed first, readers wait too, to the end.
+
+        PermanentError when the target is not as it was planned for.
+        """
         evolve(self._session, self._claim.task, self._definition)
         self._session.run(f"LOCK TABLE {target_name(self._definition)} IN SHARE ROW EXCLUSIVE MODE")
         self._session.run("SET LOCAL work_mem = '64MB'")
+        self._check_target()
 
     def write(self) -> TaskStatus:
         """Write what differs, and all that this makes true; the task's final status."""
@@ -79,6 +96,20 @@ class TablePublish:
         staged = self._state["rows_staged"] - superseded
         merge = Merge(self._session, self._claim.task, self._definition, scopes=scopes, staged_rows=staged)
         return self._record(self._state, merge.run() if scopes else Written(), superseded)
+
+    def _check_target(self) -> None:
+        if self._definition.shadow:
+            return
+        names = {"schema": self.table.schema, "name": self.table.name}
+        targets = {row["name"]: row for row in self._session.run(statement("target_columns"), **names)}
+        for column in self._definition.columns:
+            found = targets.get(column.name)
+            if found is None or (found["type"], found["not_null"]) != (column.target_type, column.not_null):
+                raise PermanentError(
+                    f"{self.table}: column {column.name} was changed while the run was under way; "
+                    "nothing was published, the next run takes the table as it is now",
+                    reason="definition_changed",
+                )
 
     @property
     def _fills(self) -> bool:

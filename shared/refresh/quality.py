@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
 
 from shared.domain.check_outcome import CheckOutcome
 from shared.domain.definition import Definition
-from shared.domain.errors import Held
-from shared.domain.ids import TableName, TaskId
+from shared.domain.ids import TaskId
 from shared.domain.quoting import postgres_identifier
 from shared.domain.states import ScopeAction
 from shared.planning.checks import ColumnCheck, read_checks
@@ -59,16 +57,6 @@ def judge(
     ]
     found_by_scope = lifted([one for one in by_scope if one.scope in judged], release)
     return hold_scopes(scopes, found_by_scope, release), outcomes + found_by_scope
-
-
-@contextmanager
-def gating(table: TableName) -> Iterator[None]:
-    """What is held in here is held for this table, of those that are published together."""
-    try:
-        yield
-    except Held as held:
-        held.table = table
-        raise
 
 
 def record_outcomes(session: Session, task: TaskId, outcomes: Sequence[CheckOutcome]) -> None:

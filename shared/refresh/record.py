@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from shared.domain.definition import Definition
+from shared.domain.errors import concerning
 from shared.domain.ids import TaskId
 from shared.domain.states import ScopeAction, TaskStatus
 from shared.planning.gates import written_gate
@@ -15,7 +16,6 @@ from shared.ports import Row, Session
 from shared.refresh.claim import task_parameters
 from shared.refresh.drift import remember
 from shared.refresh.merge import Written
-from shared.refresh.quality import gating
 from shared.refresh.release import read_release
 from shared.refresh.staging import drop_staging
 from shared.refresh.state import state_statement
@@ -37,7 +37,7 @@ def record(
     """Write everything that the publish makes true; the task's final status. Held when it deletes more than it may."""
     key = task_parameters(task)
     release = read_release(session, task, state)
-    with gating(task.table):
+    with concerning(task.table):
         written_gate(written.deleted, settlement.scopes, checks=definition.checks, release=release)
     found = tally(session, task, definition, state, settlement, written)
     (checks,) = session.run(statement("failed_checks"), **key)

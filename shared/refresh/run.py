@@ -6,42 +6,28 @@ task has ended, another worker has it, or the time is up. Every step may be the 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 
 import structlog
 
 from shared import tracing
 from shared.domain.definition import Definition
-from shared.domain.errors import (
-    ClaimLost,
-    Held,
-    InvalidMessage,
-    OutOfTime,
-    Overtaken,
-    PermanentError,
-    RetryLater,
-    RetryNow,
-)
-from shared.domain.ids import TaskId
+from shared.domain.errors import PermanentError
 from shared.domain.messages import TableMessage
 from shared.domain.states import Mode, Phase, TaskStatus
 from shared.ports import Row
-from shared.refresh.claim import Claim, SliceClaim, TaskClaim, UnitClaim, claim_slice, claim_task, task_parameters
+from shared.refresh.attempt import attempt, load_task
+from shared.refresh.claim import SliceClaim, TaskClaim, claim_slice, claim_task
 from shared.refresh.define import Datasets, define
 from shared.refresh.drift import evolved_by_publishes_only
-from shared.refresh.dry_run import dry_run
-from shared.refresh.ending import DEFINITION_CHANGED, end, go_on, retry_later
-from shared.refresh.frozen import frozen_definition
+from shared.refresh.ending import DEFINITION_CHANGED
 from shared.refresh.lease import KeptLease
 from shared.refresh.load import load_slice
 from shared.refresh.plan import plan
-from shared.refresh.publish import Member, publish
 from shared.refresh.runtime import Budget, Runtime
 from shared.refresh.shadow import for_mode
-from shared.refresh.staged_checks import judge_staged
+from shared.refresh.unit import publish_unit
 from shared.refresh.verify import verify
-from shared.sql import statement
 
 log = structlog.get_logger()
 
@@ -72,7 +58,7 @@ class TableRefresh:
             case Phase.LOADING:
                 return self._claimed_slice(task)
             case Phase.STAGED | Phase.PUBLISHING:
-                return self._claimed_publish(task)
+                return publish_unit(self._runtime, self._message, task, self._budget)
 
     def _claimed_planning(self, task: Row) -> bool:
         claim = claim_task(self._runtime, self._message.task, phases=(Phase.PLANNING,), phase=Phase.PLANNING)
@@ -81,17 +67,6 @@ class TableRefresh:
             return False
         self._runtime.steps.reached("planning_claimed")
         return attempt(self._runtime, claim, self._message, task, partial(self._plan, claim, task))
-
-    def _claimed_publish(self, task: Row) -> bool:
-        own = claim_task(
-            self._runtime, self._message.task, phases=(Phase.STAGED, Phase.PUBLISHING), phase=Phase.PUBLISHING
-        )
-        if own is None:
-            log.info("somebody else has the task", phase=task["phase"])
-            return False
-        claim = UnitClaim(task=self._message.task, members=(own,))
-        self._runtime.steps.reached("publishing_claimed")
-        return attempt(self._runtime, claim, self._message, task, partial(self._publish, claim))
 
     def _claimed_slice(self, task: Row) -> bool:
         claim = claim_slice(self._runtime, self._message.task)
@@ -113,22 +88,6 @@ class TableRefresh:
         with tracing.span("load slice", attributes={"refresh.slice": claim.slice_no}):
             load_slice(self._runtime, claim, self._defined(task, task["definition_hash"]), task, self._budget)
 
-    def _publish(self, claim: UnitClaim) -> None:
-        with tracing.span("publish"), KeptLease(self._runtime, claim):
-            members = [self._member(part) for part in claim.members]
-            for one in members:
-                judge_staged(self._runtime, claim, one.definition, one.claim.task, one.state)
-            finish = dry_run if all(Mode(one.state["mode"]) is Mode.DRY_RUN for one in members) else publish
-            published = finish(self._runtime, claim, members, self._budget)
-        if published is None:
-            log.info("slices have to be loaded first")
-        for table, status in (published or {}).items():
-            log.info("finished", finished=str(table), status=status)
-
-    def _member(self, claim: TaskClaim) -> Member:
-        state = load_task(self._runtime, claim.task)
-        return Member(claim=claim, state=state, definition=frozen_definition(self._runtime.store, claim.task, state))
-
     def _defined(self, task: Row, planned_hash: str | None) -> Definition:
         if self._definition is None:
             self._definition = define(self._runtime, self._message.table, self._datasets, as_of=task["snapshot_at"])
@@ -139,75 +98,3 @@ class TableRefresh:
                 reason=DEFINITION_CHANGED,
             )
         return self._definition
-
-
-def load_task(runtime: Runtime, task: TaskId) -> Row:
-    """The task that a message names; InvalidMessage when there is none."""
-    with runtime.store.transaction() as session:
-        rows = session.run(statement("load_task"), **task_parameters(task))
-    if not rows:
-        raise InvalidMessage(f"unknown_task: run {task.run_id} has no table {task.table}")
-    return rows[0]
-
-
-def attempt(runtime: Runtime, claim: Claim, message: TableMessage, task: Row, work: Callable[[], None]) -> bool:
-    """Do the claimed work; whether this message goes on with the task. Every error has its one consequence here.
-
-    A claim that was taken over ends quietly, whatever it was that this worker then stumbled over.
-    """
-    try:
-        return _attempt(runtime, claim, message, task, work)
-    except ClaimLost as error:
-        log.warning("claim lost", error=str(error))
-        return False
-
-
-def _attempt(runtime: Runtime, claim: Claim, message: TableMessage, task: Row, work: Callable[[], None]) -> bool:
-    try:
-        if claim.attempt > runtime.limits.max_attempts:
-            raise PermanentError(
-                f"{claim.task.table} was tried {runtime.limits.max_attempts} times without progress; "
-                f"the last error was: {_last_error(task)}",
-                reason="attempts_exhausted",
-            )
-        work()
-    except ClaimLost:
-        raise
-    except OutOfTime as error:
-        log.info("goes on in another message", why=str(error))
-        go_on(runtime, claim, handler=task["handler"], lane=message.lane, continuation=message.continuation + 1)
-        return False
-    except Held as error:
-        log.warning("held", reason=error.reason, error=str(error))
-        end(
-            runtime,
-            claim,
-            TaskStatus.HELD,
-            reason=error.reason,
-            error=str(error),
-            details=error.details,
-            outcomes=error.outcomes,
-            about=error.table,
-        )
-        return False
-    except Overtaken as error:
-        log.warning("skipped", reason=error.reason, error=str(error))
-        end(runtime, claim, TaskStatus.SKIPPED, reason=error.reason, error=str(error))
-        return False
-    except PermanentError as error:
-        log.error("failed", reason=error.reason, error=str(error))
-        end(runtime, claim, TaskStatus.FAILED, reason=error.reason, error=str(error))
-        return False
-    except RetryLater as error:
-        log.warning("will be tried again", reason=error.reason, error=str(error))
-        retry_later(runtime, claim, reason=error.reason, error=str(error), at_least=error.at_least)
-        return isinstance(error, RetryNow)
-    except Exception as error:
-        log.exception("unexpected error")
-        retry_later(runtime, claim, reason="internal_error", error=f"{type(error).__name__}: {error}", at_least=0.0)
-        return False
-    return True
-
-
-def _last_error(task: Row) -> str:
-    return f"{task['reason']}: {task['error']}" if task["reason"] else "none recorded (the worker died)"

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from shared.domain.check_outcome import CheckOutcome
 from shared.domain.definition import Definition
-from shared.domain.errors import Held, PermanentError, StatementTimeout, StoreRefused
+from shared.domain.errors import Held, PermanentError, StatementTimeout, StoreRefused, concerning
 from shared.domain.ids import TaskId
 from shared.domain.quoting import postgres_identifier
 from shared.planning.checks import Checks, Quarantine, read_checks
@@ -16,7 +16,7 @@ from shared.ports import Row, Session
 from shared.refresh.claim import Claim
 from shared.refresh.fence import fenced
 from shared.refresh.last_look import lost_slices
-from shared.refresh.quality import gating, record_outcomes
+from shared.refresh.quality import record_outcomes
 from shared.refresh.release import read_release
 from shared.refresh.runtime import Runtime
 from shared.refresh.staging import staging_name
@@ -46,7 +46,7 @@ def judge_staged(runtime: Runtime, claim: Claim, definition: Definition, task: T
     runtime.steps.reached("staged_checked")
     held = [one for one in found if one.holds and not overridden(one, release)]
     if held:
-        with gating(task.table):
+        with concerning(task.table):
             raise _held(held, found)
 
 

@@ -1,6 +1,6 @@
 -- What a worker finds when a message names a task.
 SELECT t.status, t.phase, t.mode, t.attempt, t.force, t.slices_open, t.slices_total, t.definition_hash, t.staging_table, t.scan_from,
-    t.handler, t.reason, t.error, t.rows_read, t.rows_staged, t.rows_quarantined, t.details ->> 'fill' AS fill,
+    t.handler, t.publish_group, t.reason, t.error, t.rows_read, t.rows_staged, t.rows_quarantined, t.details ->> 'fill' AS fill,
     CASE WHEN t.force THEN t.created_at END AS forced_at,
     r.snapshot_at, r.trigger,
     CASE WHEN r.request ->> 'release' = t.table_schema || '.' || t.table_name

@@ -10,7 +10,7 @@ from typing import Any
 from infra.local.stack import ROOT
 from shared.domain import errors
 from shared.domain.errors import RefreshError
-from shared.refresh import run
+from shared.refresh import attempt
 from tests.docs.documents import CHANGELOG, CONTRIBUTING, README, code_words, section, table_rows
 
 
@@ -36,7 +36,7 @@ def test_the_consequences_are_those_that_are_drawn() -> None:
     described = {word for row in table_rows(section(CONTRIBUTING, "Errors")) for word in code_words(row[0])}
     known = {name for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, RefreshError)}
     assert described <= known
-    drawn = re.findall(r"except (\w+) as error:", inspect.getsource(run))
+    drawn = re.findall(r"except (\w+) as error:", inspect.getsource(attempt))
     assert len(drawn) > 4
     assert set(drawn) - {"Exception"} <= described
 

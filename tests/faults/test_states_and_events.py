@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
 import pytest
 
@@ -28,6 +29,8 @@ from tests.support.history import BASE, DAILY, MANUAL, History
 from tests.support.invariants import check_invariants
 
 DOCUMENT = Path(__file__).parents[2] / "infra" / "STATES.md"
+IN_A_GROUP = " in a group"
+"""A task of a publish group, of which the other table has not begun."""
 LEASED = {Phase.PLANNING: "planning_claimed", Phase.LOADING: "slice_claimed", Phase.PUBLISHING: "publishing_claimed"}
 
 
@@ -43,9 +46,12 @@ class Case:
         self.engine = history.engine
         self.second = second
         self.bus = RecordingBus()
-        self.table = history.table(published=True, slice_target_rows=6)
-        status, _, phase = state.partition(", ")
-        self.message = history.run(self.table, BASE if status == TaskStatus.NO_NEW_DATA else DAILY)
+        status, _, phase = state.removesuffix(IN_A_GROUP).partition(", ")
+        group: dict[str, Any] = {"publish_group": f"group_{uuid.uuid4().hex}"} if state.endswith(IN_A_GROUP) else {}
+        self.table = history.table(published=True, slice_target_rows=6, **group)
+        tables = [self.table, *([history.table(published=True, **group)] if group else [])]
+        snapshot = history.snapshots[BASE if status == TaskStatus.NO_NEW_DATA else DAILY]
+        self.message, *self.others = self.engine.tasks(*tables, snapshot_at=snapshot)
         self._reach(TaskStatus(status), Phase(phase) if phase else None)
 
     @property
@@ -80,12 +86,17 @@ class Case:
         self._orchestrator_takes(json.dumps(body), "refresh-dead-letter-push", forwarded)
 
     def finish(self) -> None:
-        """Bring what is still open to its end."""
-        for row in self.engine.sql(
-            "SELECT run_id FROM refresh.refresh_task WHERE table_name = :name AND finished_at IS NULL",
-            name=self.message.table.name,
-        ):
-            bring_to_end(self.engine, TableMessage(run_id=row["run_id"], table=self.message.table))
+        """Bring what is still open to its end, the others of its group first."""
+        for table in (*(other.table for other in self.others), self.message.table):
+            for row in self.engine.sql(
+                "SELECT run_id FROM refresh.refresh_task WHERE table_name = :name AND finished_at IS NULL",
+                name=table.name,
+            ):
+                message = TableMessage(run_id=row["run_id"], table=table)
+                if table == self.message.table:
+                    bring_to_end(self.engine, message)
+                else:
+                    self.engine.deliver(message)
 
     def _orchestrator_takes(self, body: str, subscription: str, attributes: dict[str, str]) -> None:
         orchestrator = Orchestrator(store=self.engine.store, bus=self.bus, source=self.engine.source, schedule=SCHEDULE)
@@ -188,7 +199,9 @@ EVENTS: dict[str, Callable[[Case], None]] = {
 }
 STATES = [
     str(TaskStatus.QUEUED),
-    *(f"running, {phase}" for phase in Phase),
+    *(f"running, {phase}" for phase in (Phase.PLANNING, Phase.LOADING, Phase.STAGED)),
+    f"running, {Phase.STAGED}{IN_A_GROUP}",
+    f"running, {Phase.PUBLISHING}",
     *(str(status) for status in TaskStatus if status.ended),
 ]
 
@@ -261,7 +274,8 @@ def overtaken(case: Case, before: Row, event: Callable[[], None]) -> None:
     event()
     assert case.task == before
     let_time_pass(case.engine)
-    case.engine.deliver(case.message)
+    for message in (*case.others, case.message):
+        case.engine.deliver(message)
     assert (case.task["status"], case.task["reason"]) == ("skipped", "superseded")
     assert case.history.held_by(case.table) == case.history.content(MANUAL)
 
@@ -349,11 +363,25 @@ def taken_back(case: Case, before: Row, event: Callable[[], None]) -> None:
     assert case.history.held_by(case.table) == case.history.content(BASE)
 
 
+def waits(case: Case, before: Row, event: Callable[[], None]) -> None:
+    _a_minute_passes(case)
+    case.engine.sql(
+        "UPDATE refresh.refresh_task SET owed_at = now() WHERE run_id = :run AND table_name = :name",
+        run=case.message.run_id,
+        name=case.others[0].table.name,
+    )
+    nothing(case, case.task, event)
+    case.engine.deliver(case.others[0])
+    assert {case.engine.state(message)["status"] for message in (case.message, *case.others)} == {"success"}
+    assert case.history.held_by(case.table) == case.history.content(DAILY)
+
+
 ANSWERS: dict[str, Callable[[Case, Row, Callable[[], None]], None]] = {
     "works": works,
     "once": once,
     "busy": nothing,
     "helps": helps,
+    "waits": waits,
     "nothing": nothing,
     "owes if lost": owes_if_lost,
     "owes if left": owes_if_left,

@@ -17,6 +17,7 @@ from shared.domain.messages import TableMessage
 from shared.ports import Clock, Row, Source, Store
 from shared.refresh.run import TableRefresh
 from shared.refresh.runtime import Limits, Runtime
+from shared.refresh.summaries import ViewRefresh
 
 
 class NoShutdown:
@@ -109,8 +110,10 @@ class Engine:
         schema, name = table.split(".")
         run = run or self._run(snapshot_at)
         self.sql(
-            "INSERT INTO refresh.refresh_task (run_id, table_schema, table_name, handler, priority, force, mode)"
-            " SELECT :run, table_schema, table_name, handler, priority, :force, :mode"
+            "INSERT INTO refresh.refresh_task"
+            " (run_id, table_schema, table_name, handler, priority, force, mode, publish_group)"
+            " SELECT :run, table_schema, table_name, handler, priority, :force, CAST(:mode AS text),"
+            " CASE WHEN CAST(:mode AS text) = 'live' THEN publish_group END"
             " FROM refresh.refresh_table_registry WHERE table_schema = :schema AND table_name = :name",
             run=run,
             force=force,
@@ -131,9 +134,19 @@ class Engine:
         )
         return run
 
+    def tasks(self, *tables: str, snapshot_at: datetime | None = None) -> list[TableMessage]:
+        """A new run with a task for each table, at the given snapshot or now; their messages."""
+        run = self._run(snapshot_at)
+        return [self.task(table, run=run) for table in tables]
+
     def deliver(self, message: TableMessage, datasets: Mapping[str, Dataset] | None = None) -> Row:
         """Let the worker handle the message; the task's row afterwards."""
         TableRefresh(self.runtime, message, datasets or {}).run()
+        return self.state(message)
+
+    def deliver_view(self, message: TableMessage) -> Row:
+        """Let the worker of materialized views handle the message; the task's row afterwards."""
+        ViewRefresh(self.runtime, message).run()
         return self.state(message)
 
     def refresh(

@@ -43,6 +43,7 @@ def one_event_per_ended_task(engine: Engine) -> None:
             f" LEFT JOIN refresh.refresh_outbox o ON o.topic = '{topic}'"
             " AND o.payload ->> 'run_id' = t.run_id::text"
             " AND o.payload ->> 'table' = t.table_schema || '.' || t.table_name"
+            " AND o.payload ->> 'kind' IS DISTINCT FROM 'table_staged'"
             " AND o.payload -> 'data' ->> 'outcome' IS DISTINCT FROM 'rolled_back'"
             " GROUP BY 1, 2, t.finished_at, t.mode"
             " HAVING count(o.outbox_id) <> CASE WHEN t.finished_at IS NULL"

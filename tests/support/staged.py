@@ -29,6 +29,7 @@ from tests.support.engine import Engine
 
 Item = tuple[int, str, str]
 """id, part (the scope), text."""
+_TASK = "run_id = :run_id AND table_schema = :schema AND table_name = :name"
 _COLUMNS = (Column(name="id", type="INT64"), Column(name="part", type="STRING"), Column(name="text", type="STRING"))
 
 
@@ -72,16 +73,29 @@ class StagedTable:
         columns = {"key_columns": ["id"] if keyed else [], "scope_column": "part"} | registration
         engine.register(self.table, name, **columns)
 
-    def stage(self, items: Iterable[Item], *, vanished: Sequence[str] = (), run: UUID | None = None) -> TableMessage:
-        """A task whose plan and slices are done: `items` are all rows of the changed parts, `vanished` parts go, and
-        the other published ones are unchanged. Of a new run, unless one is given."""
+    def stage(
+        self,
+        items: Iterable[Item],
+        *,
+        vanished: Sequence[str] = (),
+        held: Sequence[str] = (),
+        run: UUID | None = None,
+        message: TableMessage | None = None,
+    ) -> TableMessage:
+        """A task whose plan and slices are done: `items` are all rows of the changed parts, `vanished` parts go, `held`
+        ones are held, and the other published ones are unchanged. Of a new run, unless one is given, or a task."""
         self._snapshot += timedelta(minutes=1)
-        message = self.engine.task(self.table, snapshot_at=self._snapshot, run=run)
+        message = message or self.engine.task(self.table, snapshot_at=self._snapshot, run=run)
         definition = define(self.engine.runtime, message.table, {})
         with self.engine.store.transaction() as session:
             create_staging(session, message.task, definition)
             freeze_definition(session, message.task, definition)
-            self._fill(session, message, list(items), vanished, definition.hash)
+            scopes = [
+                *_changed(items := list(items)),
+                *(_left(part, ScopeAction.VANISHED) for part in vanished),
+                *(_left(part, ScopeAction.HELD) for part in held),
+            ]
+            self._fill(session, message, items, scopes, definition.hash)
         return message
 
     def items(self) -> list[Item]:
@@ -90,7 +104,7 @@ class StagedTable:
         return [cast(Item, tuple(row.values())) for row in rows]
 
     def _fill(
-        self, session: Session, message: TableMessage, items: list[Item], vanished: Sequence[str], definition: str
+        self, session: Session, message: TableMessage, items: list[Item], scopes: list[PlannedScope], definition: str
     ) -> None:
         key = task_parameters(message.task)
         session.run(
@@ -101,7 +115,6 @@ class StagedTable:
             parts=[one[1] for one in items],
             texts=[one[2] for one in items],
         )
-        scopes = [*_changed(items), *(_vanished(part) for part in vanished)]
         touched = {scope.value for scope in scopes}
         published = [PublishedScope(**row) for row in session.run(statement("published_scopes"), **key)]
         scopes += [_unchanged(scope) for scope in published if scope.value not in touched and scope.fingerprint]
@@ -110,15 +123,13 @@ class StagedTable:
         session.run(statement("insert_checkpoints"), **key, slices=slices_json(slices))
         session.run(
             "UPDATE refresh.refresh_checkpoint SET status = 'done', rows_received = rows_expected,"
-            " rows_read = rows_expected, rows_staged = rows_expected"
-            " WHERE run_id = :run_id AND table_schema = :schema AND table_name = :name",
+            f" rows_read = rows_expected, rows_staged = rows_expected WHERE {_TASK}",
             **key,
         )
         session.run(
             "UPDATE refresh.refresh_task SET status = 'running', phase = 'staged', definition_hash = :definition,"
             " staging_table = :staging, slices_total = :slices, rows_read = :rows, rows_staged = :rows,"
-            " owed_at = clock_timestamp()"
-            " WHERE run_id = :run_id AND table_schema = :schema AND table_name = :name",
+            f" owed_at = clock_timestamp() WHERE {_TASK}",
             definition=definition,
             staging=message.task.staging_table,
             slices=len(slices),
@@ -143,8 +154,8 @@ def _changed(items: Iterable[Item]) -> list[PlannedScope]:
     ]
 
 
-def _vanished(part: str) -> PlannedScope:
-    return PlannedScope(value=part, action=ScopeAction.VANISHED, rows=0)
+def _left(part: str, action: ScopeAction) -> PlannedScope:
+    return PlannedScope(value=part, action=action, rows=0)
 
 
 def _unchanged(scope: PublishedScope) -> PlannedScope:

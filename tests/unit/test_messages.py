@@ -171,7 +171,7 @@ def test_a_wrong_table_message_has_a_precise_reason(change: dict[str, Any], reas
     ("body", "reason"),
     [
         ({"version": 1}, "unknown_kind: null"),
-        ({"version": 1, "kind": "hourly"}, 'unknown_kind: "hourly", not daily, sweep, manual or table_finished'),
+        ({"version": 1, "kind": "hourly"}, 'unknown_kind: "hourly", not daily, sweep, manual, table_finished'),
         ({"version": 1, "kind": ["daily"]}, "unknown_kind"),
         ({"version": 1, "kind": "daily", "scheduled_for": "2025-06-02T06:00:00"}, "malformed: scheduled_for is"),
         ({"version": 1, "kind": "daily", "scheduled_for": 5}, "malformed: scheduled_for is 5"),

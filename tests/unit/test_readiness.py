@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.domain.ids import TableName
-from shared.domain.states import Mode, RunStatus, TaskStatus
+from shared.domain.states import Mode, Phase, RunStatus, TaskStatus
 from shared.planning.readiness import Decision, Dependency, DependencyKind, Task, decide
 
 HARD, SOFT = DependencyKind.HARD, DependencyKind.SOFT
@@ -144,3 +144,69 @@ def test_what_goes_another_way_stands_in_nobody_s_way() -> None:
     assert names(decide([shadow, dependent], needs("dependent", "shadow"))) == ["dependent"]
     both = [replace(one, mode=Mode.DRY_RUN) for one in (shadow, dependent)]
     assert reasons(decide(both, needs("dependent", "shadow"))) == {"dependent": "input_failed: s.shadow"}
+
+
+def member(
+    name: str, status: TaskStatus = TaskStatus.QUEUED, phase: Phase = Phase.PLANNING, *, group: str = "g"
+) -> Task:
+    return Task(table=table(name), priority=100, status=status, phase=phase, group=group, owed=phase != Phase.PLANNING)
+
+
+def held(decision: Decision) -> dict[str, str]:
+    return {one.table.name: one.because.name for one in decision.held}
+
+
+STAGED = (TaskStatus.RUNNING, Phase.STAGED)
+LOADING = (TaskStatus.RUNNING, Phase.LOADING)
+
+
+def test_inside_of_a_group_a_dependent_starts_when_its_inputs_are_staged() -> None:
+    for kind in (HARD, SOFT):
+        inputs = needs("view", "a", "b", kind=kind)
+        assert names(decide([member("view"), member("a", *STAGED), member("b", *LOADING)], inputs)) == []
+        assert names(decide([member("view"), member("a", *STAGED), member("b", *STAGED)], inputs)) == ["view"]
+
+
+def test_outside_of_the_group_a_dependent_waits_for_the_end() -> None:
+    for other in (member("view", group="h"), task("view")):
+        assert names(decide([other, member("a", *STAGED)], needs("view", "a"))) == []
+        assert names(decide([other, member("a", TaskStatus.SUCCESS)], needs("view", "a"))) == ["view"]
+
+
+def test_one_bad_end_holds_every_open_member_whatever_it_does() -> None:
+    for bad in BAD:
+        tasks = [member("a", bad), member("b", *STAGED), member("c", *LOADING), member("d"), task("free")]
+        decision = decide(tasks, needs("d", "a"))
+        assert held(decision) == {"b": "a", "c": "a", "d": "a"}
+        assert decision.skipped == ()
+        assert names(decision) == ["free"]
+        assert decision.held[0].error.startswith(f"s.a is {bad}")
+    assert held(decide([member("a", TaskStatus.FAILED), member("b", *STAGED, group="h")], [])) == {}
+
+
+def test_holds_and_skips_go_on_from_each_other() -> None:
+    tasks = [
+        member("a", TaskStatus.FAILED),
+        member("b"),
+        task("between"),
+        member("c", group="h"),
+        member("d", group="h"),
+        task("last"),
+    ]
+    dependencies = [*needs("between", "b"), *needs("c", "between"), *needs("last", "d")]
+    decision = decide(tasks, dependencies)
+    assert held(decision) == {"b": "a", "d": "c"}
+    assert reasons(decision) == {
+        "between": "input_failed: s.b",
+        "c": "input_failed: s.between",
+        "last": "input_failed: s.d",
+    }
+    assert decision.status is RunStatus.FAILED
+
+
+def test_a_way_out_of_a_group_and_back_into_it_ends_instead_of_waiting_forever() -> None:
+    tasks = [member("a", *STAGED), task("between"), member("b")]
+    decision = decide(tasks, [*needs("between", "a"), *needs("b", "between")])
+    assert reasons(decision).keys() == {"between", "b"}
+    assert reasons(decision)["b"].startswith("dependency_cycle: ")
+    assert held(decision) == {"a": "b"}

@@ -63,6 +63,7 @@ class Configuration(Answer):
     max_bytes_billed_per_day: int | None = Field(description="Cap for all BigQuery jobs of the table in a day (UTC).")
     shadow_clean_days: int = Field(description="Clean days in a row that a promotion needs.")
     shadow_tolerances: dict[str, Tolerance] = Field(description="Target column to how far its values may be apart.")
+    publish_group: str | None = Field(description="Tables with the same one are published together, or none of them.")
     depends_on: dict[str, DependencyKind]
 
 
@@ -100,6 +101,7 @@ class _Fields(Body):
     max_bytes_billed_per_day: Annotated[int, Field(ge=1, le=2**62)] | None = None
     shadow_clean_days: int = Field(default=LEFT_OUT, ge=1, le=365)
     shadow_tolerances: dict[Name, Tolerance] = Field(default=LEFT_OUT, max_length=10_000)
+    publish_group: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")] | None = None
     depends_on: dict[TableText, DependencyKind] = Field(default=LEFT_OUT, max_length=1000)
 
     def given(self) -> dict[str, Any]:

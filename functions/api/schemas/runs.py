@@ -127,6 +127,10 @@ class RunTable(Answer):
     mode: RunMode
     status: TaskState
     phase: Literal["planning", "loading", "staged", "publishing"]
+    publish_group: str | None = Field(description="Tables of the run with the same one are published together.")
+    waits_for: list[str] | None = Field(
+        description="Of a staged table: the tables of its publish group that are not staged yet."
+    )
     reason: str | None
     error: str | None
     attempt: int
