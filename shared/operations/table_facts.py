@@ -12,8 +12,8 @@ from shared.ports import Store
 
 
 def read(store: Store, table: TableName) -> dict[str, Any]:
-    """`checks`: what each found in the latest run that was checked; `dependents`: tables that depend on it;
-    `quarantined`: rows of the last run by reason and column."""
+    """`checks`: what each found the last time; `dependents`: tables that depend on it;
+    `quarantined`: rows of the last refresh by reason and column."""
     text = documents.read(store, "read_table_facts", schema=table.schema, name=table.name)
     found: dict[str, Any] = from_json(text or "{}")
     return found

@@ -1,5 +1,5 @@
--- What a table's page shows beside its history: the checks of its latest checked run, what depends on it, and what of its
--- last run lies in quarantine.
+-- What a table's page shows beside its history: what each check found the last time, what
+-- depends on it, and what of its last refresh lies in quarantine.
 SELECT json_build_object(
     'checks', (
         SELECT coalesce(json_agg(checked ORDER BY checked.failed DESC, checked.metric), '[]')
@@ -10,13 +10,16 @@ SELECT json_build_object(
                 jsonb_path_query_array(jsonb_agg(
                     jsonb_build_object('scope', c.scope, 'value', c.value, 'threshold', c.threshold)
                     ORDER BY c.scope DESC) FILTER (WHERE NOT c.passed), '$[0 to 4]') AS worst
-            FROM refresh.refresh_data_quality c
-            WHERE c.table_schema = :schema AND c.table_name = :name
-                AND c.run_id IS NOT DISTINCT FROM (
-                    SELECT newest.run_id FROM refresh.refresh_data_quality newest
-                    WHERE newest.table_schema = :schema AND newest.table_name = :name
-                    ORDER BY newest.checked_at DESC
-                    LIMIT 1)
+            FROM (
+                SELECT q.*, first_value(q.run_id) OVER (PARTITION BY q.metric ORDER BY q.checked_at DESC) AS newest
+                FROM (
+                    SELECT * FROM refresh.refresh_data_quality i
+                    WHERE i.table_schema = :schema AND i.table_name = :name
+                    ORDER BY i.checked_at DESC
+                    LIMIT 2000
+                ) q
+            ) c
+            WHERE c.run_id IS NOT DISTINCT FROM c.newest
             GROUP BY c.metric
         ) checked),
     'dependents', (
@@ -33,6 +36,7 @@ SELECT json_build_object(
             WHERE i.table_schema = :schema AND i.table_name = :name AND i.run_id = (
                 SELECT t.run_id FROM refresh.refresh_task t
                 WHERE t.table_schema = :schema AND t.table_name = :name AND t.finished_at IS NOT NULL
+                    AND t.mode IN ('live', 'shadow')
                 ORDER BY t.finished_at DESC
                 LIMIT 1)
             GROUP BY i.reason, i.column_name

@@ -9,6 +9,8 @@ _BY_REASON = {
     "cost_cap": "BigQuery would bill more than a cap allows. Raise the cap that is named, or set a lookback.",
     "rows_quarantined": "Rows that the target cannot hold were put aside; the table's page lists them by reason.",
     "checks_warned": "It was published, but a check of the data's quality did not pass: see the table's page.",
+    "not_equal": "Refresh the table with force, and find out who else has changed it.",
+    "rolled_back": "Its source still has what was taken back. Have it mended there, or release it.",
     "append_only": "Rows have changed or vanished at the source, and the strategy append leaves them as they are.",
     "invalid_registration": "Change configuration, source or target as the message says, then replay the run.",
     "duplicate_key": "The key stands more than once at the source: mend the source, or choose other key_columns.",

@@ -21,7 +21,8 @@ routes = Blueprint("runs", __name__)
 _STATES = ("running", "success", "warning", "failed")
 _RUNS = 50
 _TABLES = 100
-_WITHOUT_EFFECT = ("dry_run", "plan")
+_REPORTED = ("dry_run", "plan")
+_WITHOUT_EFFECT = {*_REPORTED, "verify"}
 _AGAIN = ("failed", "held", "skipped")
 _GRAVE = ("failed", "held", "skipped", "warning", "running", "queued", "success", "no_new_data")
 
@@ -55,6 +56,7 @@ def show(run_id: UUID) -> Response:
         pages=pages,
         line=timeline.of(run, shown, now=now),
         troubles=[one for one in shown if one["status"] in ("failed", "held", "skipped", "warning")],
+        effectless=_effectless(run),
         report=_report(run),
         moved=[one for one in shown if one["rows_read"] or one["scopes_unchanged"] or one["bytes_billed"]],
         again=[one["table"] for one in run["tables"] if one["status"] in _AGAIN],
@@ -84,9 +86,15 @@ def _confirm_replay(run_id: UUID, *, problem: Any = None, status: int = 200) -> 
     return page("replay.html", status=status, run=run, again=again, problem=problem, once=token_urlsafe(16))
 
 
+def _effectless(run: Mapping[str, Any]) -> str | None:
+    """The mode of a run that changes no table; None for all others."""
+    modes = {one["mode"] for one in run["tables"]}
+    return modes.pop() if len(modes) == 1 and modes <= _WITHOUT_EFFECT else None
+
+
 def _report(run: Mapping[str, Any]) -> Any:
     """What a dry run or a plan has found; None for other runs."""
-    if not any(one["mode"] in _WITHOUT_EFFECT for one in run["tables"]):
+    if not any(one["mode"] in _REPORTED for one in run["tables"]):
         return None
     return read(api("runs", run["run_id"], "dry-run-report"))
 
