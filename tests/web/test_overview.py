@@ -33,7 +33,7 @@ def test_what_is_wrong_is_on_top_with_what_to_do(api: Api, visit: Visit) -> None
     concerns = page.locator(".alert")
     expect(concerns).to_have_count(4)
     expect(concerns.first).to_contain_text("public.a")
-    expect(concerns.first).to_contain_text("mend the cause, then replay the run")
+    expect(concerns.first).to_contain_text("then replay the run")
     concerns.first.get_by_role("link", name="Replay …").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Replay this run?")
 
