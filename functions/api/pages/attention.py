@@ -12,13 +12,14 @@ from functions.api.schemas.status import Alert
 _EACH = 4
 """So many tables with the same trouble are shown one by one; more are one line, with the way to all of them."""
 _NAMED = 5
-_GRAVITY = {"failed": 0, "held": 1, "stale": 2}
+_GRAVITY = {"not_equal": 0, "failed": 1, "held": 2, "stale": 3}
 _FILTER = {"skipped": "attention", "quarantined": "attention", "never_refreshed": "never"}
 _STATE = {"quarantined": "warning"}
 _OF_ALL = {
     "failed": "The last refresh failed; they show the data of before.",
     "held": "The new data looks wrong, so nothing was published; they show the data of before.",
     "stale": "Their data is older than it should be.",
+    "not_equal": "A verification has found that they differ from their sources.",
     "skipped": "Their last refresh was skipped.",
     "quarantined": "They were published, with a warning.",
     "never_refreshed": "They have never been refreshed.",
@@ -32,6 +33,7 @@ ADVICE = {
     "stale": "Refresh it now. If that does not end well, its run says why.",
     "failed": "Read the error in its run, mend the cause, then replay the run.",
     "held": "Look at the source. If it is right, release the table; if not, have it delivered again.",
+    "not_equal": "Refresh it with force, find out who else writes to the table, and verify it again.",
     "skipped": "Mend the table that it waits for, then refresh it.",
     "quarantined": "See its run for the rows or scopes that were left out.",
     "never_refreshed": "It waits for the daily trigger, or for you.",
@@ -66,12 +68,12 @@ def concerns(found: Sequence[Alert], reason_of: Mapping[str, str | None]) -> lis
     about: dict[str, list[Alert]] = {}
     for alert in found:
         about.setdefault(alert.table or alert.kind, []).append(alert)
-    groups = [sorted(alerts, key=lambda one: _GRAVITY.get(one.kind, 3)) for alerts in about.values()]
+    groups = [sorted(alerts, key=lambda one: _GRAVITY.get(one.kind, 4)) for alerts in about.values()]
     by_kind: dict[str, list[list[Alert]]] = {}
     for group in groups:
         by_kind.setdefault(group[0].kind, []).append(group)
     made = [one for alike in by_kind.values() for one in _made(alike, reason_of)]
-    return sorted(made, key=lambda one: (one.tone != "bad", _GRAVITY.get(one.kind, 3)))
+    return sorted(made, key=lambda one: (one.tone != "bad", _GRAVITY.get(one.kind, 4)))
 
 
 def _made(alike: list[list[Alert]], reason_of: Mapping[str, str | None]) -> Iterator[Concern]:
@@ -90,7 +92,7 @@ def _of_one(group: list[Alert], reason: str | None) -> Concern:
         title=first.table or _TITLES.get(first.kind, first.kind),
         table=first.table,
         states=states,
-        message=" ".join(one.message for one in group),
+        message=" ".join(one.message if one.message.endswith(".") else f"{one.message}." for one in group),
         advice=_advice(first, reason),
         since=first,
     )

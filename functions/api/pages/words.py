@@ -49,6 +49,7 @@ _STATES = {
     "kept": State(word="kept", tone="good", sign="check"),
     "expired": State(word="expired", tone="calm", sign="slash"),
     "rolled back": State(word="rolled back", tone="care", sign="skip"),
+    "not_equal": State(word="not equal", tone="bad", sign="warning"),
     "passed": State(word="passed", tone="good", sign="check"),
 }
 _MACHINERY = ("sweep_silent", "messages_owed")
@@ -66,10 +67,16 @@ def verdict(counts: Statistics, found: Sequence[Alert]) -> Verdict:
         return Verdict(tone="care", sign="circle", headline="No table is refreshed yet: none is registered as live.")
     if counts.stale:
         return _bad(f"Not everything can be trusted: {_tables(counts.stale)} old data.")
+    apart = sum(alert.kind == "not_equal" for alert in found)
+    if apart:
+        differs = "one table differs from its source" if apart == 1 else f"{apart} tables differ from their sources"
+        return _bad(f"Not everything can be trusted: {differs}.")
     if stopped:
         return _bad("The data is still fresh, but refreshing has come to a stop.")
     if counts.failed:
         return _bad(f"{_tables(counts.failed).capitalize()} the data of before: the last refresh failed.")
+    if any(alert.severity == "critical" for alert in found):
+        return _bad("Not everything can be trusted: see what needs you.")
     waiting = sum(alert.kind == "never_refreshed" for alert in found)
     if waiting:
         return Verdict(tone="care", sign="circle", headline=f"Not all is there yet: {_none(waiting, counts.live)}.")
@@ -88,4 +95,4 @@ def _tables(number: int) -> str:
 
 
 def _none(number: int, live: int) -> str:
-    return f"{number} of {live} {'table has' if number == 1 else 'tables have'} never been refreshed"
+    return f"{number} of {live} tables {'has' if number == 1 else 'have'} never been refreshed"
