@@ -57,6 +57,7 @@ _CANNOT = {
         "let a table register itself": "INSERT INTO refresh.managed_schema VALUES ('sqp')",
         "refresh a view by itself": "REFRESH MATERIALIZED VIEW sqp.weekly_summary",
         "take a quality finding back": "DELETE FROM refresh.refresh_data_quality",
+        "take a run back": "SELECT refresh.roll_back(gen_random_uuid())",
         "build an index": "SELECT refresh.build_index('sqp', 'brands', ARRAY['client_id'])",
     },
     "refresh_api": _NOBODY
@@ -70,6 +71,8 @@ _CANNOT = {
         "clean up": "SELECT refresh.cleanup()",
         "refresh a view": "SELECT refresh.refresh_view('sqp', 'weekly_summary')",
         "stage rows": "CREATE TABLE refresh_staging.mine (id integer)",
+        "make a table of overwritten rows": "CREATE TABLE refresh_undo.mine (id integer)",
+        "forge a publish": "UPDATE refresh.refresh_publish SET rolled_back_at = now()",
         "build an index by itself": "CREATE INDEX ON sqp.brands (brand)",
         "build an index of any table": "SELECT refresh.build_index('sqp', 'brands', ARRAY['brand'])",
     },
@@ -87,6 +90,7 @@ _CANNOT = {
         "read quarantined rows": "SELECT FROM refresh.refresh_quarantine",
         "read webhooks": "SELECT FROM refresh.webhook_endpoint",
         "ask for a run": "SELECT refresh.request_run()",
+        "take a run back": "SELECT refresh.roll_back(gen_random_uuid())",
         "read what is owed": "SELECT FROM refresh.refresh_outbox",
         "build an index": "SELECT refresh.build_index('sqp', 'brands', ARRAY['client_id'])",
     },
@@ -231,7 +235,9 @@ def logins(roles: Roles, bigquery_env: BigQueryEnv, bigquery_dataset: str) -> Tw
     return TwoLogins(roles, source, bigquery_dataset, bigquery_env.client.query)
 
 
-def test_the_loader_refreshes_tables_and_views_and_cleans_up(logins: TwoLogins) -> None:
+def test_the_loader_refreshes_tables_and_views_and_cleans_up_and_the_api_takes_back(
+    logins: TwoLogins, roles: Roles
+) -> None:
     owner, worker = logins.owner, logins.worker
     orders = Orders(owner)
     orders.days(1, 3)
@@ -250,6 +256,15 @@ def test_the_loader_refreshes_tables_and_views_and_cleans_up(logins: TwoLogins) 
     task = logins.refresh_view("public.totals")
     assert (task["status"], task["error"]) == ("success", None)
     assert owner.sql("SELECT count(*) AS days FROM public.totals")[0]["days"] == 3
+
+    (kept,) = owner.sql("SELECT run_id, undo_table FROM refresh.refresh_publish WHERE undo_table IS NOT NULL")
+    _run(roles.login("refresh_api"), f"SELECT * FROM refresh.roll_back('{kept['run_id']}', reason => 'test')")
+    assert owner.sql("SELECT to_regclass('refresh_undo.' || :name) AS kept", name=kept["undo_table"]) == [
+        {"kept": None}
+    ]
+    assert orders.target() != orders.source()
+    differing = "SELECT day FROM public.totals FULL JOIN (SELECT day, sum(amount) AS n FROM public.orders GROUP BY 1) o"
+    assert owner.sql(f"{differing} USING (day) WHERE amount IS DISTINCT FROM n") == []
 
     worker.sql("CREATE UNLOGGED TABLE refresh_staging.left_behind (id bigint)")
     (cleaned,) = worker.sql("SELECT refresh.cleanup(as_of => now() + interval '400 days') AS removed")

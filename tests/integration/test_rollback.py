@@ -255,3 +255,64 @@ def test_it_needs_read_committed(staged: StagedEngine) -> None:
         staged.store.transaction(isolation="repeatable read") as session,
     ):
         session.run("SELECT refresh.roll_back(:run)", run=task["run_id"])
+
+
+def cleaned_up(staged: StagedEngine, arguments: str) -> int:
+    """How many publishes the cleanup has thrown away."""
+    (row,) = staged.sql(f"SELECT refresh.cleanup({arguments}) -> 'publishes' AS publishes")
+    return int(row["publishes"])
+
+
+def kept(staged: StagedEngine) -> int:
+    (row,) = staged.sql(
+        "SELECT count(*) AS kept FROM refresh.refresh_publish WHERE expired_at IS NULL AND rolled_back_at IS NULL"
+    )
+    assert row["kept"] >= len(undo_tables(staged))
+    return int(row["kept"])
+
+
+def test_what_was_overwritten_is_thrown_away_by_age(staged: StagedEngine) -> None:
+    table = StagedTable(staged)
+    runs = [publish(table, items(version))["run_id"] for version in range(1, 4)]
+    assert cleaned_up(staged, "as_of => now() + interval '29 days'") == 0
+    staged.sql("UPDATE refresh.refresh_publish SET published_at = now() - interval '2 days' WHERE was_empty")
+    assert cleaned_up(staged, "undo_days => 1") == 1
+    assert kept(staged) == 2
+    assert cleaned_up(staged, "as_of => now() + interval '31 days'") == 2
+    assert (kept(staged), undo_tables(staged)) == (0, [])
+    with pytest.raises(StoreRefused, match="no longer kept"):
+        roll_back(staged, runs[-1])
+
+
+def test_what_was_overwritten_is_thrown_away_by_size_the_oldest_first(staged: StagedEngine) -> None:
+    table = StagedTable(staged)
+    runs = [publish(table, items(version))["run_id"] for version in range(1, 6)]
+    sizes = [
+        row["undo_bytes"]
+        for row in staged.sql("SELECT undo_bytes FROM refresh.refresh_publish ORDER BY publish_id DESC")
+    ]
+    assert cleaned_up(staged, f"undo_bytes => {sizes[0] + sizes[1]}") == 3
+    for run in reversed(runs[3:]):
+        roll_back(staged, run)
+    assert table.items() == items(3)
+
+
+def test_a_table_that_is_to_keep_fewer_gives_the_others_up(staged: StagedEngine) -> None:
+    table = StagedTable(staged)
+    for version in range(1, 5):
+        publish(table, items(version))
+    staged.sql("UPDATE refresh.refresh_table_registry SET rollback_publishes = 1 WHERE table_name = 'items'")
+    assert cleaned_up(staged, "") == 3
+    with pytest.raises(StoreRefused, match="rollback_publishes is 1001"):
+        staged.sql("UPDATE refresh.refresh_table_registry SET rollback_publishes = 1001 WHERE table_name = 'items'")
+
+
+def test_while_a_publish_is_under_way_its_table_is_left_for_the_next_cleanup(staged: StagedEngine) -> None:
+    table = StagedTable(staged)
+    publish(table, items(1))
+    publish(table, items(2))
+    with staged.store.transaction() as session:
+        session.run("SELECT FROM refresh.refresh_table_registry WHERE table_name = 'items' FOR NO KEY UPDATE")
+        (row,) = staged.sql("SELECT refresh.cleanup(as_of => now() + interval '31 days') AS removed")
+    assert (row["removed"]["publishes"], row["removed"]["publishes_deferred"]) == (0, 2)
+    assert kept(staged) == 2
