@@ -14,7 +14,8 @@ _LOOK = (
     "POST /api/refresh/tables/{table}/release publishes what was held, …/refuse keeps it from being published."
 )
 _DECIDE = {
-    "over_budget": "Raise max_bytes_billed in the table's configuration, or set a lookback, then trigger it.",
+    "cost_cap": "Raise the cap that the error names, or set a lookback, then trigger it.",
+    "schema_drift": "Run the statement that the error has, or change the table's drift_policies, then trigger it.",
     "refused": "It was refused before; have it delivered again. If it is right after all, release it.",
     "rolled_back": "It was rolled back before; have it delivered again. If it is right after all, release it.",
 }

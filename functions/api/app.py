@@ -24,6 +24,7 @@ _ROUTES = (
     "runs",
     "dry_runs",
     "holds",
+    "quarantine",
     "rollback",
     "verification",
     "shadow",

@@ -342,7 +342,11 @@ CREATE TABLE refresh.refresh_quarantine (
     column_name text NOT NULL,
     source_row json NOT NULL,
     quarantined_at timestamp with time zone NOT NULL DEFAULT now(),
-    CONSTRAINT refresh_quarantine_pkey PRIMARY KEY (quarantine_id)
+    scope text,
+    resolved_at timestamp with time zone,
+    resolved_by uuid,
+    CONSTRAINT refresh_quarantine_pkey PRIMARY KEY (quarantine_id),
+    CONSTRAINT resolved_by_a_run CHECK (((resolved_at IS NULL) = (resolved_by IS NULL)))
 );
 
 CREATE TABLE refresh.refresh_refusal (
@@ -1455,6 +1459,8 @@ CREATE INDEX refresh_outbox_owed ON refresh.refresh_outbox USING btree (outbox_i
 CREATE INDEX refresh_outbox_published ON refresh.refresh_outbox USING btree (published_at) WHERE (published_at IS NOT NULL);
 CREATE INDEX refresh_partition_state_refused ON refresh.refresh_partition_state USING btree (table_schema, table_name) WHERE (refused_at IS NOT NULL);
 CREATE INDEX refresh_publish_table ON refresh.refresh_publish USING btree (table_schema, table_name, publish_id DESC);
+CREATE INDEX refresh_quarantine_newest ON refresh.refresh_quarantine USING btree (quarantine_id DESC, table_schema, table_name);
+CREATE INDEX refresh_quarantine_open ON refresh.refresh_quarantine USING btree (table_schema, table_name, quarantine_id) WHERE (resolved_at IS NULL);
 CREATE INDEX refresh_quarantine_quarantined ON refresh.refresh_quarantine USING btree (quarantined_at);
 CREATE INDEX refresh_quarantine_task ON refresh.refresh_quarantine USING btree (run_id, table_schema, table_name, slice_no);
 CREATE INDEX refresh_run_created ON refresh.refresh_run USING btree (created_at DESC);
@@ -3275,8 +3281,9 @@ CREATE FUNCTION refresh.is_superseded(held refresh.refresh_task_scope, held_snap
 SELECT coalesce(p.snapshot_at > held_snapshot, false) OR (p.fingerprint IS NULL AND EXISTS (
     SELECT FROM refresh.refresh_task t JOIN refresh.refresh_run n USING (run_id)
     WHERE t.table_schema = held.table_schema AND t.table_name = held.table_name AND n.snapshot_at > held_snapshot
-        AND t.status IN ('success', 'no_new_data', 'warning')
-        AND (t.scan_from IS NULL OR held.scope COLLATE "C" >= t.scan_from COLLATE "C")))
+        AND t.mode = 'live' AND t.status IN ('success', 'no_new_data', 'warning')
+        AND (t.scan_from IS NULL OR held.scope COLLATE "C" >= t.scan_from COLLATE "C")
+        AND (n.request -> 'backfill' ->> 'to' IS NULL OR held.scope COLLATE "C" <= (n.request -> 'backfill' ->> 'to') COLLATE "C")))
 FROM (VALUES (1)) AS one
 LEFT JOIN refresh.refresh_partition_state p
     ON p.table_schema = held.table_schema AND p.table_name = held.table_name AND p.scope IS NOT DISTINCT FROM held.scope
@@ -4135,6 +4142,51 @@ BEGIN
 END $$;
 REVOKE EXECUTE ON FUNCTION refresh.release FROM PUBLIC;
 
+CREATE FUNCTION refresh.replay_quarantine("table" text, requested_by text DEFAULT CURRENT_USER, idempotency_key text DEFAULT NULL::text, request_hash text DEFAULT NULL::text)
+    RETURNS uuid
+    LANGUAGE plpgsql
+    SET search_path=pg_catalog, pg_temp
+    AS $$
+DECLARE
+    entry refresh.refresh_table_registry;
+    the_run uuid := gen_random_uuid();
+    other uuid;
+BEGIN
+    PERFORM pg_advisory_xact_lock(hashtextextended('refresh.request_run', 0));
+    SELECT r.* INTO entry FROM refresh.refresh_table_registry r
+    WHERE r.table_schema || '.' || r.table_name = replay_quarantine."table";
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'not registered: %', "table" USING ERRCODE = 'undefined_table', HINT = 'Name the table as schema.table.';
+    ELSIF entry.mode <> 'live' THEN
+        PERFORM refresh.refuse_decision('RF004', format('%s has mode %s', "table", entry.mode), 'Set mode to live first.');
+    END IF;
+    SELECT n.run_id INTO other FROM refresh.refresh_run n
+    WHERE n.status = 'running' AND CASE
+        WHEN n.planned_at IS NULL THEN n.request -> 'tables' IS NULL OR n.request -> 'tables' ? "table"
+        ELSE EXISTS (
+            SELECT FROM refresh.refresh_task t
+            WHERE t.run_id = n.run_id AND t.table_schema = entry.table_schema AND t.table_name = entry.table_name
+                AND t.status IN ('queued', 'running'))
+        END
+    LIMIT 1;
+    IF FOUND THEN
+        PERFORM refresh.refuse_decision('RF003', format('%s is being refreshed by run %s', "table", other), 'Wait for it to end.');
+    END IF;
+    IF NOT EXISTS (
+        SELECT FROM refresh.refresh_quarantine q JOIN refresh.refresh_task t USING (run_id, table_schema, table_name)
+        WHERE q.table_schema = entry.table_schema AND q.table_name = entry.table_name AND q.resolved_at IS NULL AND t.mode = 'live') THEN
+        PERFORM refresh.refuse_decision('RF009', format('no row of %s is in quarantine', "table"), 'Nothing has to be done.');
+    END IF;
+    INSERT INTO refresh.refresh_run (run_id, trigger, requested_by, request, idempotency_key, request_hash)
+    VALUES (the_run, 'manual', replay_quarantine.requested_by, jsonb_build_object(
+            'tables', array_prepend("table", ARRAY(SELECT refresh.views_over_table(entry.table_schema, entry.table_name))),
+            'replay_quarantine', "table"),
+        coalesce(replay_quarantine.idempotency_key, 'manual:' || the_run), replay_quarantine.request_hash);
+    INSERT INTO refresh.refresh_outbox (topic, payload)
+    VALUES ('refresh-schedule', jsonb_build_object('version', 1, 'kind', 'manual', 'run_id', the_run));
+    RETURN the_run;
+END $$;
+
 CREATE FUNCTION refresh.request_backfill("table" text, "from" date, "to" date, visible text DEFAULT 'end'::text, requested_by text DEFAULT CURRENT_USER, idempotency_key text DEFAULT NULL::text, request_hash text DEFAULT NULL::text)
     RETURNS uuid
     LANGUAGE plpgsql SECURITY DEFINER
@@ -4533,6 +4585,23 @@ JOIN refresh.refresh_table_registry r ON r.table_schema = v.table_schema AND r.t
 JOIN pg_matviews m ON m.schemaname = v.table_schema AND m.matviewname = v.table_name
 WHERE r.handler = 'summaries' AND r.mode <> 'disabled' AND m.ispopulated
 GROUP BY v.table_schema, v.table_name
+$$;
+
+CREATE FUNCTION refresh.views_over_table(of_schema text, of_name text)
+    RETURNS SETOF text
+    LANGUAGE sql STABLE
+    SET search_path=pg_catalog, pg_temp
+    AS $$
+WITH RECURSIVE over (table_schema, table_name) AS (
+    SELECT of_schema, of_name
+    UNION
+    SELECT r.table_schema, r.table_name
+    FROM over o
+    JOIN refresh.refresh_dependency d ON (d.depends_on_schema, d.depends_on_name) = (o.table_schema, o.table_name)
+    JOIN refresh.refresh_table_registry r ON (r.table_schema, r.table_name) = (d.table_schema, d.table_name)
+    WHERE r.mode = 'live' AND r.handler = 'summaries'
+)
+SELECT table_schema || '.' || table_name FROM over WHERE (table_schema, table_name) <> (of_schema, of_name) ORDER BY 1
 $$;
 
 CREATE FUNCTION refresh.watch_input(relation regclass)
@@ -5945,6 +6014,7 @@ COMMENT ON COLUMN refresh.refresh_publish.key_columns IS 'By which the kept rows
 COMMENT ON COLUMN refresh.refresh_publish.was_empty IS 'The table had no row before, so nothing had to be kept.';
 COMMENT ON TABLE refresh.refresh_publish_scope IS 'A scope value that a publish wrote: its fingerprint, and refresh_partition_state as it was before.';
 COMMENT ON TABLE refresh.refresh_quarantine IS 'A source row that the target cannot hold, with the reason.';
+COMMENT ON COLUMN refresh.refresh_quarantine.resolved_by IS 'The run that has published the row''s scope anew: the row fits now, is gone, or was put aside again by that run.';
 COMMENT ON TABLE refresh.refresh_refusal IS 'A held delivery that somebody has refused, and why.';
 COMMENT ON COLUMN refresh.refresh_run.request IS 'What was asked: tables (schema.name), force, mode.';
 COMMENT ON COLUMN refresh.refresh_run.snapshot_at IS 'The moment, by the clock of BigQuery, at which every query of the run reads.';
@@ -5990,6 +6060,7 @@ COMMENT ON FUNCTION refresh.refresh_view(pg_catalog.text,pg_catalog.text) IS 'Re
 COMMENT ON FUNCTION refresh.refuse(pg_catalog.text,pg_catalog.text,pg_catalog.uuid,pg_catalog.text) IS 'Refuses what a run (by default the latest) has held of a table (schema.table): the same content is held again without being asked about. Returns how many scopes.';
 COMMENT ON FUNCTION refresh.register_table(pg_catalog.text,pg_catalog.text,pg_catalog.text,pg_catalog.text,pg_catalog.jsonb,pg_catalog.text[],pg_catalog.text,pg_catalog.text,pg_catalog.text,pg_catalog.text,integer,integer,integer,integer,integer,bigint,pg_catalog.jsonb,pg_catalog.jsonb,pg_catalog.text,pg_catalog.jsonb,integer,pg_catalog.jsonb,bigint,integer,pg_catalog.jsonb,pg_catalog.text) IS 'Registers a table, or sets its whole configuration anew. depends_on: {"schema.name": "hard" or "soft"}; NULL leaves the dependencies as they are.';
 COMMENT ON FUNCTION refresh.release(pg_catalog.text,pg_catalog.uuid,pg_catalog.text,pg_catalog.text,pg_catalog.text) IS 'Asks for a run that publishes what a run (by default the latest) has held of a table (schema.table), as it was shown. Returns the new run''s id.';
+COMMENT ON FUNCTION refresh.replay_quarantine(pg_catalog.text,pg_catalog.text,pg_catalog.text,pg_catalog.text) IS 'Asks for a run that reads the scopes anew of which rows are in quarantine, changed or not. Returns its id.';
 COMMENT ON FUNCTION refresh.request_backfill(pg_catalog.text,pg_catalog.date,pg_catalog.date,pg_catalog.text,pg_catalog.text,pg_catalog.text,pg_catalog.text) IS 'Asks for the scopes of a table (schema.table) from one day to another, behind the daily runs. visible: slice (published part by part) or end (all at once). Returns the backfill''s id.';
 COMMENT ON FUNCTION refresh.request_run(pg_catalog.text[],boolean,pg_catalog.text,pg_catalog.text,pg_catalog.text) IS 'Asks for a manual run of the named tables (schema.table), or of all that are enabled. mode: live, shadow, dry_run or plan instead of what each is registered with; never further. Returns the run id.';
 COMMENT ON FUNCTION refresh.roll_back(pg_catalog.uuid,pg_catalog.text[],pg_catalog.text,pg_catalog.text) IS 'Takes a run''s publishes back, of the named tables (schema.table) or of all, in one transaction, and refreshes the materialized views over them. Returns what was taken back; refuses with the runs that have to be taken back before.';
@@ -6000,6 +6071,7 @@ COMMENT ON FUNCTION refresh.shown_webhook(refresh.webhook_endpoint) IS 'The conf
 COMMENT ON FUNCTION refresh.table_shape(pg_catalog.regclass) IS 'Columns and unique keys of a table, as text that changes when they do.';
 COMMENT ON FUNCTION refresh.unique_keys(pg_catalog.regclass) IS 'Sorted columns of each unique index that can serve as a key: whole, valid, plain columns.';
 COMMENT ON FUNCTION refresh.views_over(pg_catalog.text[]) IS 'Registered materialized views that depend on the tables; in the order of depth each comes after those that it reads.';
+COMMENT ON FUNCTION refresh.views_over_table(pg_catalog.text,pg_catalog.text) IS 'Live materialized views that depend on a table, also through one another.';
 COMMENT ON FUNCTION refresh.watch_input(pg_catalog.regclass) IS 'Lets changes of a table raise its version, so that registered materialized views that read it are refreshed.';
 COMMENT ON TABLE refresh.webhook_delivery IS 'One event on its way to one endpoint; event_id is the webhook-id of every attempt.';
 COMMENT ON TABLE refresh.webhook_endpoint IS 'A receiver of events, and which of them it gets.';

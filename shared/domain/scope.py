@@ -5,6 +5,7 @@ A scope value is text (None for NULL) and reads the same from BigQuery and from 
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -96,6 +97,21 @@ class Scope:
         if self.bucket is None:
             return f"{alias}.{postgres_identifier(self.column)} BETWEEN CAST({low} AS date) AND CAST({high} AS date)"
         return f"{self.postgres_value(alias)} BETWEEN CAST({low} AS text) AND CAST({high} AS text)"
+
+    def value_of(self, value: str | int | None) -> str | None:
+        """The scope value of a source value as the quarantine keeps it: days and times as ISO 8601 text, in UTC."""
+        if value is None:
+            return None
+        text = str(value).lower() if isinstance(value, bool) else str(value)
+        if self.bucket is None:
+            return text
+        if self.bucket.startswith("hash:"):
+            digest = hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
+            return str(int(digest[:8], 16) % self._buckets)
+        day = date.fromisoformat(text[:10])
+        if self.bucket == "week":
+            day -= timedelta(days=(day.weekday() + 1) % 7)
+        return (day.replace(day=1) if self.bucket == "month" else day).isoformat()
 
     @property
     def _buckets(self) -> int:

@@ -19,6 +19,7 @@ _WORDS = {
     "RF006": "released",
     "RF007": "refused",
     "RF008": "hold_expired",
+    "RF009": "nothing_quarantined",
 }
 _UNDEFINED_TABLE = "42P01"
 
@@ -46,6 +47,29 @@ def release(store: Store, asking: Asking, table: TableName, run_id: UUID | None)
                 statement("release_hold"),
                 table=str(table),
                 run_id=run_id,
+                requested_by=asking.subject,
+                idempotency_key=asking.idempotency_key,
+                request_hash=asking.request_hash,
+            )
+    except StoreRefused as error:
+        raise _why(error, table) from error
+    return RunId(rows[0]["run_id"])
+
+
+def replay_quarantine(store: Store, asking: Asking, table: TableName) -> RunId:
+    """Ask for a run that reads anew what has rows in quarantine, or find the one that was made for the key.
+
+    Raises NothingToDecide, TablesUnknown, KeyReused.
+    """
+    try:
+        with store.transaction() as session:
+            session.run(statement("lock_requests"))
+            made = find(session, asking)
+            if made is not None:
+                return RunId(made["run_id"])
+            rows = session.run(
+                statement("replay_quarantine"),
+                table=str(table),
                 requested_by=asking.subject,
                 idempotency_key=asking.idempotency_key,
                 request_hash=asking.request_hash,

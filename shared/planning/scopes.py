@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -83,16 +83,20 @@ def plan_scopes(
     *,
     definition_hash: str,
     force: bool = False,
+    anew: Container[str | None] = (),
     scan_from: str | None = None,
     scan_to: str | None = None,
 ) -> list[PlannedScope]:
     """Every scope value of the scanned range once, in order, NULL first.
 
-    Unchanged: fingerprint and definition are those published, and nobody forces. Vanished: published with rows, inside
-    the scanned range (`scan_from` to `scan_to`; without end where one is None), and absent from the source.
+    Unchanged: fingerprint and definition are those published, and nobody forces it, or wants it `anew`. Vanished:
+    published with rows, inside the scanned range (`scan_from` to `scan_to`; without end where one is None), and absent
+    from the source.
     """
     before: Mapping[str | None, PublishedScope] = {scope.value: scope for scope in published}
-    planned = [_present(scope, before.get(scope.value), definition_hash, force) for scope in found]
+    planned = [
+        _present(scope, before.get(scope.value), definition_hash, force or scope.value in anew) for scope in found
+    ]
     present = {scope.value for scope in planned}
     planned += [
         PlannedScope(

@@ -121,7 +121,7 @@ def _copy(session: Session, claim: TaskClaim, definition: Definition, slice_no: 
         f"COPY {target_name(definition)} ({columns}) FROM STDIN (FORMAT binary)",
         encoder.chunks(chunk.batches, slice_no=slice_no),
     )
-    insert_quarantine(session, task_parameters(claim.task) | {"slice_no": slice_no}, chunk)
+    insert_quarantine(session, task_parameters(claim.task) | {"slice_no": slice_no}, definition.scope, chunk)
 
 
 def _added(found: Row, chunk: Prepared) -> Row:

@@ -63,6 +63,7 @@ def plan(runtime: Runtime, claim: TaskClaim, definition: Definition, task: Row, 
         published,
         definition_hash=definition.hash,
         force=task["force"],
+        anew=_quarantined(runtime, claim.task) if task["replays_quarantine"] else (),
         scan_from=scan.scan_from,
         scan_to=scan.scan_to,
     )
@@ -97,6 +98,12 @@ def plan(runtime: Runtime, claim: TaskClaim, definition: Definition, task: Row, 
             end_plan(session, claim.task, scopes, estimated)
         runtime.steps.reached("plan_written")
     runtime.steps.reached("plan_committed")
+
+
+def _quarantined(runtime: Runtime, task: TaskId) -> frozenset[str | None]:
+    key = {"schema": task.table.schema, "name": task.table.name}
+    with runtime.store.transaction() as session:
+        return frozenset(row["scope"] for row in session.run(statement("quarantined_scopes"), **key))
 
 
 def _release(runtime: Runtime, task: TaskId, state: Row) -> Release | None:

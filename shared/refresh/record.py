@@ -67,6 +67,7 @@ def record(
             last_data_period=_last_period(definition, settlement),
         )
         if definition.shadow is None:
+            session.run(statement("resolve_quarantine"), **key)
             remember(session, task, definition)
             if state["backfill_id"] is not None:
                 session.run(statement("note_backfill"), **snapshot, backfill_id=state["backfill_id"])

@@ -71,6 +71,7 @@ def _is_whole(found: Row, definition: Definition) -> bool:
         found["status"] == TaskStatus.HELD
         and bool(found["is_staged"])
         and not found["is_partly_staged"]
+        and not found["is_of_a_range"]  # its plan does not know what lies behind the range
         and found["slices_total"] > 0
         and found["definition_hash"] == definition.hash
     )

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from shared.domain.definition import Definition
 from shared.domain.figures import Figures, combine
 from shared.domain.quoting import postgres_identifier
+from shared.domain.scope import Scope
 from shared.ports import Session
 from shared.refresh.claim import SliceClaim
 from shared.refresh.encode import CopyEncoder
@@ -54,6 +55,7 @@ class Stager:
         self._claim = claim
         self._encoder = CopyEncoder(definition.columns)
         self._copy = copy_statement(claim, definition)
+        self._scope = definition.scope
         self._offsets = dict(offsets)
         self._figures: Figures = claim.checkpoint["figures_found"]
         self._stripped = Counter[str](claim.checkpoint["values_stripped"])
@@ -68,7 +70,7 @@ class Stager:
         with fenced(self._runtime, self._claim) as session:
             session.copy_in(self._copy, self._encoder.chunks(chunk.batches, slice_no=self._claim.slice_no))
             self._runtime.steps.reached("chunk_copied")
-            insert_quarantine(session, self._claim.parameters, chunk)
+            insert_quarantine(session, self._claim.parameters, self._scope, chunk)
             session.run(
                 statement("advance_checkpoint"),
                 **self._claim.parameters,
@@ -95,10 +97,15 @@ def _sorted(batches: list[pa.RecordBatch], key: tuple[str, ...]) -> list[pa.Reco
     return ordered
 
 
-def insert_quarantine(session: Session, parameters: dict[str, Any], chunk: Prepared) -> None:
+def insert_quarantine(session: Session, parameters: dict[str, Any], scope: Scope | None, chunk: Prepared) -> None:
     """Put the chunk's rejected rows aside; `parameters` name task and slice."""
     rejected = [
-        {"reason": one.reason, "column_name": one.column, "source_row": json.dumps(one.row)}
+        {
+            "scope": scope.value_of(one.row[scope.column]) if scope else None,
+            "reason": one.reason,
+            "column_name": one.column,
+            "source_row": json.dumps(one.row),
+        }
         for part in chunk.parts
         for one in part.rejected
     ]

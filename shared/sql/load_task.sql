@@ -7,6 +7,7 @@ SELECT t.status, t.phase, t.mode, t.attempt, t.force, t.slices_open, t.slices_to
         THEN CAST(r.request ->> 'release_of' AS uuid) END AS release_of,
     CAST(r.request -> 'backfill' ->> 'id' AS uuid) AS backfill_id, CAST(r.request -> 'backfill' ->> 'from' AS date) AS backfill_from,
     CAST(r.request -> 'backfill' ->> 'to' AS date) AS backfill_to,
+    r.request ->> 'replay_quarantine' IS NOT DISTINCT FROM t.table_schema || '.' || t.table_name AS replays_quarantine,
     (t.lease_until IS NULL OR t.lease_until < clock_timestamp()) AS unclaimed,
     t.not_before <= clock_timestamp() AS due
 FROM refresh.refresh_task t

@@ -3,7 +3,11 @@
 INSERT INTO refresh.refresh_partition_state AS p
     (table_schema, table_name, scope, fingerprint, definition_hash, snapshot_at, rows, rows_quarantined, run_id)
 SELECT s.table_schema, s.table_name, s.scope, s.fingerprint, :definition_hash, :snapshot_at, s.rows,
-    coalesce(c.rows_quarantined, 0), s.run_id
+    CASE WHEN c.rows_quarantined > 0 THEN (
+        SELECT count(*) FROM refresh.refresh_quarantine q
+        WHERE q.run_id = s.run_id AND q.table_schema = s.table_schema AND q.table_name = s.table_name AND q.slice_no = s.slice_no
+            AND q.scope IS NOT DISTINCT FROM s.scope) ELSE 0 END,
+    s.run_id
 FROM refresh.refresh_task_scope s
 LEFT JOIN refresh.refresh_checkpoint c USING (run_id, table_schema, table_name, slice_no)
 WHERE s.run_id = :run_id AND s.table_schema = :schema AND s.table_name = :name AND s.action IN ('changed', 'vanished')

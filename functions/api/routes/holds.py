@@ -41,7 +41,7 @@ def release(
     try:
         run_id = holds.release(wiring.store(), asking, name, json.run_id)
     except RefreshError as error:
-        raise _refusal(error) from error
+        raise refusal(error) from error
     publish_owed()
     url = run_url(run_id)
     return RunAccepted(run_id=run_id, url=url), HTTPStatus.ACCEPTED, {"Location": url}
@@ -58,7 +58,7 @@ def refuse(table: str, json: RefusalRequest) -> Refusal:
     try:
         scopes = holds.refuse(wiring.store(), name, json.run_id, reason=json.reason, actor=caller().subject)
     except RefreshError as error:
-        raise _refusal(error) from error
+        raise refusal(error) from error
     return Refusal(table=str(name), scopes=scopes)
 
 
@@ -72,7 +72,8 @@ def table_name(text: str) -> TableName:
     raise not_found("A table is named as schema.name.")
 
 
-def _refusal(error: RefreshError) -> RefreshError | Refused:
+def refusal(error: RefreshError) -> RefreshError | Refused:
+    """What is answered when there is nothing to decide."""
     match error:
         case NothingToDecide(word=word):
             return Refused(HTTPStatus.CONFLICT, word, str(error))
