@@ -10,8 +10,9 @@ import json
 from collections.abc import Sequence
 
 from shared.domain.definition import Definition
-from shared.domain.errors import PublishTooLarge, StatementTimeout
+from shared.domain.errors import PublishTooLarge, StatementTimeout, concerning
 from shared.domain.states import ScopeAction, TaskStatus
+from shared.planning.gates import written_gate
 from shared.planning.outcome import outcome
 from shared.planning.settlement import Settlement
 from shared.ports import Session
@@ -99,6 +100,8 @@ class _Rehearsal:
         superseded = drop_superseded(self._session, self._task, self._definition, self._state, self._settlement)
         staged = self._state["rows_staged"] - superseded
         written = self._compare(staged)
+        with concerning(self._task.table):
+            written_gate(written.deleted, self._settlement.scopes, checks=self._definition.checks, release=None)
         self._runtime.steps.reached("dry_run_compared")
         status = self._finish(written, superseded, staged)
         self._runtime.steps.reached("dry_run_recorded")
