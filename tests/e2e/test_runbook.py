@@ -108,7 +108,7 @@ def test_the_api_is_called_as_it_is_written(system: System, tmp_path: Path) -> N
     assert f"--audiences={system.stack.env['API_URL']}" in asked
 
 
-def test_the_command_is_called_as_it_is_written(system: System) -> None:
+def test_the_command_is_called_as_it_is_written(system: System, orders: str) -> None:
     lines = [
         line.strip()
         for block in blocks(RUNBOOK)
@@ -117,11 +117,12 @@ def test_the_command_is_called_as_it_is_written(system: System) -> None:
         if line.strip().startswith("refreshctl")
     ]
     assert len(lines) > 2
-    system.tick()
+    meant = {"NUMBER": "4711", "SCHEMA.TABLE": f"{orders}.orders"}
+    assert system.ended(_latest_run(system))[f"{orders}.orders"]["status"] == "success"
     beaten = "SELECT FROM refresh.refresh_heartbeat"
     wait_for(lambda: system.sql(beaten), "the sweep", timeout=_PATIENCE_SECONDS)
     for line in lines:
-        arguments = line.replace("NUMBER", "4711").split()[1:]
+        arguments = [meant.get(word, word) for word in line.split()[1:]]
         done = subprocess.run(
             [sys.executable, "-m", "infra.cli", *arguments],
             cwd=ROOT,
