@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
 
-from flask import Flask, Response, current_app, g, render_template, request, url_for
+from flask import Flask, Response, g, render_template, request, url_for
 from markupsafe import Markup, escape
 
 from functions.api.pages import reasons, words
@@ -23,9 +23,9 @@ NOTHING = "–"
 _TOKEN = Markup('<input type="hidden" name="{}" value="{}">')
 _MENU = (
     ("runs", "Runs", "runs.listed"),
+    ("dead_letters", "Dead letters", "dead_letters.show"),
     ("webhooks", "Webhooks", "webhooks.listed"),
     ("audit", "Audit", "audit.show"),
-    ("dead_letters", "Dead letters", "dead_letters.show"),
 )
 
 
@@ -63,7 +63,6 @@ def set_up(app: Flask) -> None:
         offers=offers,
         nothing=NOTHING,
         menu=_menu,
-        has_page=_has_page,
         with_query=with_query,
         reason_advice=reasons.advice,
     )
@@ -71,11 +70,7 @@ def set_up(app: Flask) -> None:
 
 def _menu() -> list[tuple[str, str, str]]:
     """Sections beside the overview: name, label, address."""
-    return [(name, label, url_for(f"pages.{show}")) for name, label, show in _MENU if _has_page(show)]
-
-
-def _has_page(name: str) -> bool:
-    return f"pages.{name}" in current_app.view_functions
+    return [(name, label, url_for(f"pages.{show}")) for name, label, show in _MENU]
 
 
 def moment(value: datetime | str | None) -> str:

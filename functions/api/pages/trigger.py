@@ -48,7 +48,7 @@ def _tables(form: Any) -> list[str]:
 
 def _form(*, chosen: list[str], problem: Any = None, status: int = 200, everything: bool | None = None) -> Response:
     tables, facts = overview()
-    live = [one for one in tables if one.mode == "live"]
+    live = [one for one in tables if one.mode != "disabled"]
     named = {one.table: one for one in live}
     return page(
         "trigger.html",

@@ -49,6 +49,9 @@ _STATES = {
     "kept": State(word="kept", tone="good", sign="check"),
     "expired": State(word="expired", tone="calm", sign="slash"),
     "rolled back": State(word="rolled back", tone="care", sign="skip"),
+    "clean": State(word="clean", tone="good", sign="check"),
+    "differs": State(word="differs", tone="care", sign="warning"),
+    "resolved": State(word="resolved", tone="good", sign="check"),
     "not_equal": State(word="not equal", tone="bad", sign="warning"),
     "passed": State(word="passed", tone="good", sign="check"),
 }
