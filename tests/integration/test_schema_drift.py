@@ -429,3 +429,18 @@ def test_a_dry_run_changes_no_table_and_says_what_a_run_would_change(orders: Eng
     assert (task["status"], task["reason"]) == ("held", "schema_drift")
     assert 'ADD COLUMN "extra" numeric' in task["error"]
     assert columns(orders) == shape
+
+
+def test_what_was_published_across_a_change_of_the_table_is_taken_back(orders: Engine) -> None:
+    policy(orders, added="evolve")
+    orders.bigquery("UPDATE `{d}.orders` SET amount = 11 WHERE id = 1")
+    before = orders.refresh("public.orders")
+    orders.bigquery(ADDED)
+    orders.bigquery("UPDATE `{d}.orders` SET extra = 1.5, amount = 12 WHERE id = 1")
+    across = orders.refresh("public.orders")
+    for task, amount in ((across, 11), (before, 10)):
+        orders.sql("SELECT refresh.roll_back(:run, requested_by => 'test', reason => 'test')", run=task["run_id"])
+        assert rows(orders)[0] == (1, amount, "a", "x", None)
+    task = orders.refresh("public.orders", force=True)
+    assert task["status"] == "success", task["error"]
+    assert [str(value) for value in rows(orders)[0]] == ["1", "12", "a", "x", "1.5"]
