@@ -15,6 +15,8 @@ from pathlib import Path as FilePath
 
 from infra.local.postgres import Postgres
 from infra.migrations.run import migrate
+from tests.bench.api import TARGET_MS, read_times, seed
+from tests.bench.control import functions, loading_seconds, planned
 from tests.bench.floor import copy_and_index, write_file
 from tests.bench.memory import peak_megabytes
 from tests.bench.path import Path
@@ -50,6 +52,7 @@ def main() -> int:
             migrate(url)
             results = _speed(server, url, folder, options.rows, options.rounds)
             results += _memory(url, options.memory_rows)
+            results += _control(server)
         server.remove()
     _print(results)
     if options.json:
@@ -103,6 +106,27 @@ def _memory(url: str, sizes: list[int]) -> list[Result]:
     if len(peaks) > 1:
         growth = peaks[-1] / peaks[0]
         results.append(Result(what=f"the same, {sizes[-1]:,} ÷ {sizes[0]:,} rows", value=growth, unit="×", target=1.15))
+    return results
+
+
+def _control(server: Postgres) -> list[Result]:
+    """1,000 tables with a year of history: what the API answers reads in, and the orchestrator plans in."""
+    url = server.ensure_database("history")
+    migrate(url)
+    seed(url)
+    reads = read_times(url)
+    slowest = max(reads, key=lambda name: reads[name])
+    results = [
+        Result(what=f"API reads, 95th percentile ({slowest})", value=reads[slowest], unit="ms", target=TARGET_MS)
+    ]
+    runs = [planned(url, days) for days in (1, 2, 3)]
+    seconds = statistics.median(run[0] for run in runs)
+    assert {run[2] for run in runs} == {1_000}
+    results.append(Result(what="orchestrator: 1,000 tables planned, published", value=seconds, unit="s", target=2.0))
+    results.append(Result(what="the same, statements", value=runs[0][1], unit="", target=30))
+    for function in functions():
+        target = 0.6 if function == "api" else 1.2
+        results.append(Result(what=f"loading {function}", value=loading_seconds(function), unit="s", target=target))
     return results
 
 
