@@ -131,6 +131,7 @@ def document() -> dict[str, Any]:
     for operations in described["paths"].values():
         for operation in operations.values():
             _tell_precondition(operation)
+            _tell_optional_body(operation, described["components"]["schemas"])
             for parameter in operation["parameters"]:
                 parameter["schema"] = _never_null(parameter["schema"])
             for status, response in operation["responses"].items():
@@ -144,6 +145,14 @@ def _tell_precondition(operation: dict[str, Any]) -> None:
     if len(others) < len(operation["parameters"]):
         operation["parameters"] = others
         operation["description"] = f"{operation['description']}\n\n{_PRECONDITION}".strip()
+
+
+def _tell_optional_body(operation: dict[str, Any], schemas: dict[str, Any]) -> None:
+    """A body of which nothing is needed may be left out."""
+    body = operation.get("requestBody")
+    if body is not None:
+        name = body["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
+        body["required"] = bool(schemas[name].get("required"))
 
 
 def _close(schema: Any) -> None:

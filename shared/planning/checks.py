@@ -27,6 +27,12 @@ class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
+def _needs_one(*names: str) -> ConfigDict:
+    """Says in the JSON schema what the validator says: at least one of the fields has a value."""
+    some: list[Any] = [{"required": [name], "properties": {name: {"not": {"type": "null"}}}} for name in names]
+    return ConfigDict(json_schema_extra={"anyOf": some})
+
+
 class NullShare(_Part):
     """At most this share of a scope's rows may have NULL."""
 
@@ -36,6 +42,8 @@ class NullShare(_Part):
 
 class Range(_Part):
     """Least and greatest value, both allowed; NULL passes, NaN does not. Dates and times as ISO 8601 text."""
+
+    model_config = _needs_one("min", "max")
 
     min: Number | Text | None = None
     max: Number | Text | None = None
@@ -51,12 +59,17 @@ class Range(_Part):
 class AllowedValues(_Part):
     """The values that there may be; NULL passes."""
 
-    values: Annotated[list[bool | int | Text], Field(min_length=1, max_length=1000)]
+    values: Annotated[
+        list[bool | int | Annotated[str, Field(max_length=1000, pattern=r"^[^\u0000]*$")]],
+        Field(min_length=1, max_length=500),
+    ]
     outcome: Outcome = "hold"
 
 
 class RowCount(_Part):
     """Rows of a scope against the median of the `history` scopes before it."""
+
+    model_config = _needs_one("min_ratio", "max_ratio")
 
     min_ratio: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] | None = None
     max_ratio: Annotated[float, Field(ge=1, le=1_000_000, allow_inf_nan=False)] | None = None
@@ -79,6 +92,8 @@ class CustomSql(_Part):
 
 class Quarantine(_Part):
     """How many of a run's rows may be put into quarantine."""
+
+    model_config = _needs_one("max_rows", "max_share")
 
     max_rows: Annotated[int, Field(ge=0)] | None = None
     max_share: Share | None = None

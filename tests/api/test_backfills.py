@@ -70,7 +70,7 @@ def test_several_tables_are_asked_for_at_once_and_once(days: Api) -> None:
     first = days.trigger("days", "more", key="k", backfill=RANGE).get_json()
     assert len(set(first["backfills"])) == 2
     assert days.trigger("days", "more", key="k", backfill=RANGE).get_json() == first
-    assert days.trigger("days", key="k", backfill=RANGE).status_code == 422
+    assert days.trigger("days", key="k", backfill=RANGE).status_code == 409
     busy = days.trigger("more", backfill=RANGE)
     assert (busy.status_code, busy.get_json()["type"]) == (409, "urn:refresh:problem:already_running")
 
@@ -92,7 +92,7 @@ def test_one_is_ended(days: Api) -> None:
         ([], {"backfill": RANGE}, 422),
         (["days"], {"backfill": RANGE, "force": True}, 422),
         (["days"], {"backfill": RANGE, "mode": "dry_run"}, 422),
-        (["days"], {"backfill": {"from": "2025-03-01", "to": "2025-02-01"}}, 422),
+        (["days"], {"backfill": {"from": "2025-03-01", "to": "2025-02-01"}}, 409),
         (["days"], {"backfill": {"from": "2025-03-01"}}, 422),
         (["days"], {"backfill": RANGE | {"visible": "never"}}, 422),
         (["nothing"], {"backfill": RANGE}, 404),
@@ -105,4 +105,4 @@ def test_what_cannot_be_filled_is_refused(days: Api, tables: list[str], body: di
 def test_a_table_without_dates_is_not_fillable(days: Api) -> None:
     days.plane.register("plain")
     answer = days.trigger("plain", backfill=RANGE)
-    assert (answer.status_code, answer.get_json()["type"]) == (422, "urn:refresh:problem:not_fillable")
+    assert (answer.status_code, answer.get_json()["type"]) == (409, "urn:refresh:problem:not_fillable")

@@ -69,7 +69,7 @@ def test_the_same_key_gets_the_same_run(api: Api, run_id: str) -> None:
     key = {"Idempotency-Key": "once"}
     first, second = (post(api, "release", json={}, headers=key) for _ in range(2))
     assert first.get_json() == second.get_json()
-    assert post(api, "release", json={"run_id": run_id}, headers=key).status_code == 422
+    assert post(api, "release", json={"run_id": run_id}, headers=key).status_code == 409
 
 
 def test_a_refusal_is_told_once_and_kept_with_its_reason(api: Api, run_id: str) -> None:

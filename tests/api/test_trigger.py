@@ -60,7 +60,7 @@ def test_the_same_key_with_another_body_is_an_error(api: Api) -> None:
     api.plane.register("a", "b")
     api.trigger("a", key="k1")
     response = api.trigger("b", key="k1")
-    assert response.status_code == 422
+    assert response.status_code == 409
     assert response.get_json()["type"] == "urn:refresh:problem:idempotency_key_reused"
     assert len(runs(api)) == 1
 

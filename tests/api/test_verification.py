@@ -36,7 +36,7 @@ def test_the_same_key_makes_one_run(api: Api) -> None:
     headers = {"Idempotency-Key": "v1"}
     first = api("POST", "/api/refresh/verify", json={}, headers=headers).get_json()
     assert api("POST", "/api/refresh/verify", json={}, headers=headers).get_json() == first
-    assert api.trigger("a", key="v1").status_code == 422
+    assert api.trigger("a", key="v1").status_code == 409
 
 
 def test_checks_are_listed_filtered_and_paged(api: Api) -> None:

@@ -39,7 +39,7 @@ def test_the_same_key_makes_no_second_run(refreshctl: Operator) -> None:
     first = refreshctl.well("trigger", table, "--key", "k-1", "--json").json
     assert refreshctl.well("trigger", table, "--key", "k-1", "--json").json == first
     refreshctl.well("run", first["run_id"], "--watch")
-    assert refreshctl("trigger", "--key", "k-1").code == 2
+    assert refreshctl("trigger", "--key", "k-1").code == 4
 
 
 def test_a_run_that_fails_is_told_by_the_exit_code_and_can_be_replayed(refreshctl: Operator) -> None:

@@ -82,6 +82,6 @@ def refusal(error: RefreshError) -> RefreshError | Refused:
             return Refused(HTTPStatus.NOT_FOUND, "unknown_table", detail)
         case KeyReused():
             detail = "This Idempotency-Key was used for another request. Use a new key, or send that request again."
-            return Refused(HTTPStatus.UNPROCESSABLE_ENTITY, "idempotency_key_reused", detail)
+            return Refused(HTTPStatus.CONFLICT, "idempotency_key_reused", detail)
         case _:
             return error

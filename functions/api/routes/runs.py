@@ -58,9 +58,9 @@ _log = structlog.get_logger()
 def trigger(headers: TriggerHeaders, json: TriggerRequest) -> tuple[RunAccepted, HTTPStatus, dict[str, str]]:
     """Refresh tables now. The answer comes at once; the run goes on by itself, and its URL tells how far it is.
 
-    404: a table is not registered. 409: a table is disabled or not registered for this mode, or is already being
-    refreshed. 429: a table was refreshed less than an hour ago, and force was not given. 422 `not_fillable`: a backfill
-    of a table whose scopes are no dates.
+    404: a table is not registered. 409: a table is disabled or not registered for this mode, is already being
+    refreshed, or a backfill is of no day (`empty_range`) or of a table whose scopes are no dates (`not_fillable`). 429:
+    a table was refreshed less than an hour ago, and force was not given.
     """
     tables = None if json.tables is None else [TableName.parse(one) for one in dict.fromkeys(json.tables)]
     asking = Asking(
@@ -85,11 +85,13 @@ def trigger(headers: TriggerHeaders, json: TriggerRequest) -> tuple[RunAccepted,
 def _backfill(
     asking: Asking, tables: list[TableName], wanted: BackfillRequest
 ) -> tuple[RunAccepted, HTTPStatus, dict[str, str]]:
+    if wanted.first > wanted.last:
+        raise Refused(HTTPStatus.CONFLICT, "empty_range", "backfill: from is after to, so there is no day in between.")
     days = BackfillRange(first=wanted.first, last=wanted.last, visible=wanted.visible)
     try:
         made = request_backfills(wiring.store(), asking, tables=tables, wanted=days)
     except NotFillable as error:
-        raise Refused(HTTPStatus.UNPROCESSABLE_ENTITY, "not_fillable", f"{error}") from error
+        raise Refused(HTTPStatus.CONFLICT, "not_fillable", f"{error}") from error
     except RefreshError as error:
         raise refusal(error) from error
     publish_owed()
@@ -188,7 +190,7 @@ def refusal(error: RefreshError) -> RefreshError | Refused:
             )
         case KeyReused():
             detail = "This Idempotency-Key was used for another request. Use a new key, or send that request again."
-            return Refused(HTTPStatus.UNPROCESSABLE_ENTITY, "idempotency_key_reused", detail)
+            return Refused(HTTPStatus.CONFLICT, "idempotency_key_reused", detail)
         case NothingToRefresh() | RunOpen():
             return Refused(
                 HTTPStatus.CONFLICT, "nothing_to_do" if isinstance(error, NothingToRefresh) else "run_open", f"{error}."

@@ -11,7 +11,7 @@ from functions.api.access import caller
 from functions.api.contract import call
 from functions.api.routes.runs import publish_owed, refusal, run_url
 from functions.api.schemas.runs import RunAccepted, TriggerHeaders
-from functions.api.schemas.verification import Check, Checks, ChecksQuery, VerifyRequest
+from functions.api.schemas.verification import CheckOutcome, CheckOutcomes, OutcomesQuery, VerifyRequest
 from shared import wiring
 from shared.domain.errors import RefreshError
 from shared.domain.ids import TableName
@@ -20,7 +20,7 @@ from shared.operations import documents
 from shared.operations.requests import Asking, request_run
 
 routes = Blueprint("verification", __name__)
-_ITEMS = TypeAdapter(list[Check])
+_ITEMS = TypeAdapter(list[CheckOutcome])
 
 
 @routes.post("/api/refresh/verify")
@@ -44,8 +44,8 @@ def verify(headers: TriggerHeaders, json: VerifyRequest) -> tuple[RunAccepted, H
 
 
 @routes.get("/api/refresh/quality")
-@call(Checks, tag="quality")
-def quality(query: ChecksQuery) -> Checks:
+@call(CheckOutcomes, tag="quality")
+def quality(query: OutcomesQuery) -> CheckOutcomes:
     """Outcomes of checks, newest first: verifications, gates, and the data's own."""
     table = None if query.table is None else TableName.parse(query.table)
     text = documents.read(
@@ -60,4 +60,4 @@ def quality(query: ChecksQuery) -> Checks:
         limit=query.limit,
     )
     items = _ITEMS.validate_json(text or "[]")
-    return Checks(items=items, next_cursor=items[-1].check_id if len(items) == query.limit else None)
+    return CheckOutcomes(items=items, next_cursor=items[-1].check_id if len(items) == query.limit else None)

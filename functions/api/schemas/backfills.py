@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Literal, Self
+from typing import Literal
 from uuid import UUID
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from functions.api.schemas.fields import Answer, Body, Paged, Pagination, TableText
 
@@ -21,12 +21,6 @@ class BackfillRequest(Body):
     visible: Visible = Field(
         default="end", description="end: published all at once. slice: published part by part, in little staging."
     )
-
-    @model_validator(mode="after")
-    def _in_order(self) -> Self:
-        if self.first > self.last:
-            raise ValueError("from must not be after to")
-        return self
 
 
 class Backfill(Answer):

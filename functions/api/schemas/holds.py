@@ -25,7 +25,13 @@ class RefusalRequest(Body):
 
     run_id: HeldRun = None
     reason: Annotated[
-        Plain, Field(min_length=1, max_length=2000, pattern=r"\S", description="What is wrong with it, for the trail.")
+        Plain,
+        Field(
+            min_length=1,
+            max_length=2000,
+            pattern=r"^[^\u0000]*[^\s\u0000][^\u0000]*$",
+            description="What is wrong with it, for the trail.",
+        ),
     ]
 
 

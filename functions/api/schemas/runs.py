@@ -29,7 +29,7 @@ IdempotencyKey = Annotated[
         alias="Idempotency-Key",
         pattern=r"^[\u0021-\u007e]+$",
         max_length=200,
-        description="Of the caller's choice. The same key and body again get the same answer; with another body, 422.",
+        description="Of the caller's choice. The same key and body again get the same answer; with another body, 409.",
     ),
 ]
 
@@ -42,8 +42,28 @@ class TriggerHeaders(Query):
     idempotency_key: IdempotencyKey = None
 
 
+_NOT_NULL: dict[str, Any] = {"not": {"type": "null"}}
+_OF_NAMED_TABLES: dict[str, Any] = {
+    "anyOf": [
+        {"properties": {"backfill": {"type": "null"}}},
+        {
+            "required": ["tables", "backfill"],
+            "properties": {
+                "tables": _NOT_NULL,
+                "backfill": _NOT_NULL,
+                "force": {"const": False},
+                "mode": {"not": {"const": "dry_run"}},
+            },
+        },
+    ]
+}
+"""What the validator of a trigger says, for readers of the document."""
+
+
 class TriggerRequest(Body):
     """What to refresh."""
+
+    model_config = ConfigDict(json_schema_extra=_OF_NAMED_TABLES)
 
     tables: Annotated[list[TableText], Field(min_length=1, max_length=1000)] | None = Field(
         default=None, description="Absent: all live tables."

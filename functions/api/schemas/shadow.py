@@ -6,7 +6,7 @@ import datetime as dt
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from functions.api.schemas.fields import FROM_TEXT, Answer, Body, Query
 
@@ -15,6 +15,15 @@ Reason = Annotated[str, Field(pattern=r"^[^\u0000]*[^\s\u0000][^\u0000]*$", max_
 
 class PromoteRequest(Body):
     """Whether to wait for the clean days."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "anyOf": [
+                {"properties": {"force": {"const": False}}},
+                {"required": ["reason"], "properties": {"reason": {"not": {"type": "null"}}}},
+            ]
+        }
+    )
 
     force: bool = Field(default=False, description="Promote without them; needs a reason.")
     reason: Reason | None = None

@@ -20,7 +20,7 @@ class VerifyRequest(Body):
     )
 
 
-class ChecksQuery(Query):
+class OutcomesQuery(Query):
     """Which checks."""
 
     table: TableText | None = None
@@ -33,7 +33,7 @@ class ChecksQuery(Query):
     limit: Annotated[int, Field(ge=1, le=MAX_PAGE_SIZE), FROM_TEXT] = 50
 
 
-class Check(Answer):
+class CheckOutcome(Answer):
     """The outcome of a check."""
 
     check_id: int
@@ -49,8 +49,8 @@ class Check(Answer):
     checked_at: datetime
 
 
-class Checks(Answer):
+class CheckOutcomes(Answer):
     """A page of checks, newest first."""
 
-    items: list[Check]
+    items: list[CheckOutcome]
     next_cursor: int | None
