@@ -6,6 +6,7 @@ import pytest
 
 from shared.domain.messages import TableMessage
 from tests.conftest import BigQueryEnv
+from tests.support.decisions import asks_to_release
 from tests.support.engine import Engine
 from tests.support.invariants import check_invariants
 from tests.support.orders import Orders
@@ -78,6 +79,36 @@ def test_a_worker_killed_while_it_fills_an_empty_table_leaves_it_empty(
 
     assert engine.state(message)["status"] == "success"
     assert orders.target() == orders.source()
+    check_invariants(engine)
+
+
+@pytest.mark.parametrize("step", ["staging_adopted", "release_committed", "staged_checked", "publish_merged"])
+def test_a_release_that_is_killed_publishes_what_was_held_once(
+    engine: Engine, bigquery_env: BigQueryEnv, step: str
+) -> None:
+    orders = Orders(engine, checks='{"custom_sql": {"few": {"sql": "SELECT id FROM staged WHERE id > 400"}}}')
+    orders.days(1, 3)
+    orders.refresh()
+    published = orders.target()
+    orders.days(4, 4)
+    held = orders.refresh()
+    assert held["reason"] == "checks_held"
+    expected = orders.source()
+    engine.bigquery("DELETE FROM `{d}.orders` WHERE id = 401")
+    message = asks_to_release(engine, "public.orders")
+    order = _order(engine, bigquery_env, message)
+
+    assert run_worker(order | {"kill_at": step}) == _KILLED
+    assert orders.target() == published
+    _let_leases_end(engine)
+    second = run_worker(order | {"kill_at": step})
+    assert second == (0 if step == "release_committed" else _KILLED)
+    _let_leases_end(engine)
+    engine.deliver(message)
+
+    assert engine.state(message)["status"] == "success"
+    assert orders.target() == expected
+    assert engine.staging_tables() == []
     check_invariants(engine)
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from uuid import UUID
 
 import pytest
 
 from shared.domain.errors import SnapshotLost, StoreRefused
-from tests.support.decisions import asks_to_release, failed_checks, refuse, release
+from shared.domain.ids import RunId
+from shared.orchestration.plan_run import plan_requested
+from tests.support.decisions import asks_to_release, failed_checks, planned, refuse, release
 from tests.support.engine import Engine
 from tests.support.failing import FailingSource, Failure
 from tests.support.invariants import check_invariants
@@ -302,6 +305,38 @@ def test_a_snapshot_that_can_no_longer_be_read_fails_the_release(orders: Orders)
     assert orders.target() == published
     engine.source = source
     assert release(engine, TABLE)["status"] == "success"
+
+
+def test_one_table_of_a_publish_group_after_the_other_is_released(engine: Engine) -> None:
+    orders = Orders(engine, publish_group="sales")
+    engine.sql("CREATE TABLE public.copies (id bigint PRIMARY KEY, day date, customer text, amount numeric)")
+    engine.register("public.copies", "orders", key_columns=["id"], publish_group="sales")
+    orders.days(1, 4)
+    _publish_all(engine, engine.sql("SELECT refresh.request_run() AS run_id")[0]["run_id"])
+    _halve(orders)
+    run = engine.sql("SELECT refresh.request_run() AS run_id")[0]["run_id"]
+    assert _publish_all(engine, run) == {"copies": "held", "orders": "held"}
+    held = engine.sql("SELECT table_name, reason FROM refresh.refresh_task WHERE run_id = :run", run=run)
+    own = [row["table_name"] for row in held if row["reason"] == "halved_source"]
+    for table in [f"public.{own[0]}", "public.copies" if own[0] == "orders" else TABLE]:
+        (row,) = engine.sql("SELECT refresh.release(:table) AS run_id", table=table)
+        states = _publish_all(engine, row["run_id"])
+        if set(states.values()) == {"success"}:
+            break
+    assert states == {"copies": "success", "orders": "success"}
+    assert orders.target() == orders.source()
+    assert engine.sql("SELECT count(*) AS n FROM public.copies")[0]["n"] == 4
+
+
+def _publish_all(engine: Engine, run_id: UUID) -> dict[str, str]:
+    """Take a run of both tables to its end; how each has ended."""
+    for table in ("public.copies", TABLE):
+        engine.deliver(planned(engine, run_id, table))
+    for table in ("public.copies", TABLE):
+        engine.deliver(planned(engine, run_id, table))
+    rows = engine.sql("SELECT table_name, status FROM refresh.refresh_task WHERE run_id = :run", run=run_id)
+    plan_requested(engine.store, engine.source, RunId(run_id))
+    return {row["table_name"]: row["status"] for row in rows}
 
 
 def test_tables_that_were_skipped_and_views_come_with_the_release(orders: Orders) -> None:
