@@ -99,7 +99,7 @@ def _of_table(table: TableStatus) -> Iterator[Alert]:
             "held",
             "critical" if table.is_stale else "warning",
             f"Nothing was published, because the new data looks wrong ({table.last_reason}): {table.recent_error}",
-            _DECIDE.get(table.last_reason or "", _LOOK).format(table=table.table, **run),
+            _what_to_do(table),
         )
     elif table.last_status == "skipped" and table.last_reason != "superseded":
         yield _about(
@@ -115,7 +115,7 @@ def _of_table(table: TableStatus) -> Iterator[Alert]:
             "quarantined",
             "warning",
             f"The last refresh published with a warning ({table.last_reason}).",
-            "See its run for the rows or scopes that were left out.",
+            _what_to_do(table) if table.hold else "See its run for the rows or scopes that were left out.",
         )
     if table.is_stale:
         yield _stale(table)
@@ -124,6 +124,14 @@ def _of_table(table: TableStatus) -> Iterator[Alert]:
         if table.progress:
             what_to_do = "Its first refresh is under way."
         yield _about(table, "never_refreshed", "warning", "It has never been refreshed.", what_to_do)
+
+
+def _what_to_do(table: TableStatus) -> str:
+    """About what the table's last refresh has held."""
+    if table.hold and table.hold.refused_by:
+        decided = f"{table.hold.refused_by} has refused it: {table.hold.refused_because}."
+        return f"{decided} Have it delivered again; the next refresh takes what is there then."
+    return _DECIDE.get(table.last_reason or "", _LOOK).format(table=table.table)
 
 
 def _stale(table: TableStatus) -> Alert:

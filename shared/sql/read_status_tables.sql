@@ -17,7 +17,7 @@ FROM (
         latest.finished_at AS last_finished_at,
         CASE WHEN latest.status NOT IN ('success', 'no_new_data') THEN left(coalesce(latest.error, latest.reason), 1000) END
             AS recent_error,
-        undone.rolled_back, open.progress
+        hold.document AS hold, undone.rolled_back, open.progress
     FROM refresh.refresh_table_registry r
     CROSS JOIN LATERAL (SELECT greatest(r.frequency_hours, CAST(:trigger_hours AS integer)) AS interval_hours) age
     LEFT JOIN refresh.materialized_view_refresh_status view USING (table_schema, table_name)
@@ -29,6 +29,23 @@ FROM (
         ORDER BY t.finished_at DESC
         LIMIT 1
     ) latest ON true
+    LEFT JOIN LATERAL (
+        SELECT json_build_object('run_id', latest.run_id, 'scopes', held.scopes, 'checks', failed.checks, 'refused_by', f.refused_by,
+            'refused_at', f.refused_at, 'refused_because', f.reason) AS document
+        FROM (
+            SELECT json_agg(DISTINCT q.metric) AS checks FROM refresh.refresh_data_quality q
+            WHERE q.run_id = latest.run_id AND q.table_schema = r.table_schema AND q.table_name = r.table_name
+                AND q.outcome = 'hold' AND NOT q.passed
+        ) failed
+        CROSS JOIN (
+            SELECT count(*) AS scopes FROM refresh.refresh_task_scope s
+            WHERE s.run_id = latest.run_id AND s.table_schema = r.table_schema AND s.table_name = r.table_name
+                AND (s.action = 'held' OR (latest.status = 'held' AND s.action IN ('changed', 'vanished')))
+        ) held
+        LEFT JOIN refresh.refresh_refusal f
+            ON f.run_id = latest.run_id AND f.table_schema = r.table_schema AND f.table_name = r.table_name
+        WHERE latest.status IN ('held', 'warning') AND r.mode = 'live' AND failed.checks IS NOT NULL AND held.scopes > 0
+    ) hold ON true
     LEFT JOIN LATERAL (
         SELECT (array_agg(p.scanned_snapshot_before ORDER BY p.publish_id))[1] AS data_as_of,
             (array_agg(json_build_object('run_id', p.run_id, 'at', p.rolled_back_at, 'by', p.rolled_back_by,

@@ -99,6 +99,24 @@ def test_what_cannot_be_decided_says_why(api: Api, run_id: str) -> None:
     assert problem("refuse", TABLE, reason="too late") == (409, "already_running")
 
 
+def test_the_status_tells_what_is_held_and_who_has_refused_it(api: Api, run_id: str) -> None:
+    def hold_and_advice() -> tuple[dict[str, Any], str]:
+        status = api.get("/api/refresh/status")
+        (table,) = [one for one in status["tables"] if one["table"] == TABLE]
+        (alert,) = [one for one in status["alerts"] if (one["table"], one["kind"]) == (TABLE, "held")]
+        return table["hold"], alert["what_to_do"]
+
+    held, advice = hold_and_advice()
+    assert (held["run_id"], held["scopes"], held["checks"], held["refused_by"]) == (run_id, 1, ["table_rows"], None)
+    assert f"POST /api/refresh/tables/{TABLE}/release" in advice
+    post(api, "refuse", json={"reason": "the export was cut off"})
+    held, advice = hold_and_advice()
+    assert (held["refused_by"], held["refused_because"]) == ("local:operator", "the export was cut off")
+    assert "local:operator has refused it: the export was cut off" in advice
+    (other,) = [one for one in api.get("/api/refresh/status")["tables"] if one["table"] == "public.b"]
+    assert other["hold"] is None
+
+
 def test_viewers_decide_nothing(api: Api, run_id: str) -> None:
     assert post(api, "release", json={}, token=VIEWER).status_code == 403
     assert post(api, "refuse", json={"reason": "no"}, token=VIEWER).status_code == 403

@@ -32,6 +32,17 @@ class Progress(Answer):
     seconds_left: int | None = Field(description="At the rate so far; null before the first rows have come.")
 
 
+class Hold(Answer):
+    """What the last refresh has kept from being published, and can be released or refused."""
+
+    run_id: UUID
+    scopes: int
+    checks: list[str] = Field(description="What has failed; refresh_data_quality has the figures.")
+    refused_by: str | None
+    refused_at: datetime | None
+    refused_because: str | None
+
+
 class TableStatus(Answer):
     """One table as it stands."""
 
@@ -52,6 +63,7 @@ class TableStatus(Answer):
     last_run_id: UUID | None
     last_finished_at: datetime | None
     recent_error: str | None
+    hold: Hold | None
     rolled_back: Rollback | None = Field(
         description="What was taken back last, as long as no other content of the same scopes was published."
     )
