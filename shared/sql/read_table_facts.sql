@@ -33,7 +33,7 @@ SELECT json_build_object(
         FROM (
             SELECT i.reason, i.column_name, count(*) AS rows
             FROM refresh.refresh_quarantine i
-            WHERE i.table_schema = :schema AND i.table_name = :name AND i.run_id = (
+            WHERE i.table_schema = :schema AND i.table_name = :name AND i.resolved_at IS NULL AND i.run_id = (
                 SELECT t.run_id FROM refresh.refresh_task t
                 WHERE t.table_schema = :schema AND t.table_name = :name AND t.finished_at IS NOT NULL
                     AND t.mode IN ('live', 'shadow')

@@ -49,6 +49,8 @@ def pages(api: Api, hooks: Hooks) -> list[str]:
         f"/webhooks/{hook}",
         f"/webhooks/{hook}/rotate",
         f"/webhooks/{hook}/delete",
+        "/quarantine",
+        "/quarantine?table=public.a&state=open",
         "/audit",
         "/dead-letters",
         "/sign-in",

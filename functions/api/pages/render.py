@@ -23,6 +23,7 @@ NOTHING = "–"
 _TOKEN = Markup('<input type="hidden" name="{}" value="{}">')
 _MENU = (
     ("runs", "Runs", "runs.listed"),
+    ("quarantine", "Quarantine", "quarantine.show"),
     ("dead_letters", "Dead letters", "dead_letters.show"),
     ("webhooks", "Webhooks", "webhooks.listed"),
     ("audit", "Audit", "audit.show"),
