@@ -72,11 +72,14 @@ def plan_requested(store: Store, source: Source, run_id: RunId) -> bool:
 
 def _plan_request(session: Session, run_id: RunId, request: Row, snapshot_at: datetime) -> None:
     wanted: list[str] | None = request.get("tables")
-    tables = session.run(statement("choose_requested_tables"), tables=wanted, mode=request.get("mode"))
+    grouped = not request.get("backfill")  # of one table, for as long as it takes: nobody is to wait for it
+    tables = session.run(
+        statement("choose_requested_tables"), tables=wanted, mode=request.get("mode"), whole_groups=grouped
+    )
     session.run(statement("set_run_planned"), run_id=run_id, snapshot_at=snapshot_at)
-    if request.get("backfill"):
+    if not grouped:
         tables = [row | {"priority": BACKFILL_PRIORITY} for row in tables]
-    _insert_tasks(session, run_id, tables, force=bool(request.get("force")))
+    _insert_tasks(session, run_id, tables, force=bool(request.get("force")), grouped=grouped)
     refused = [row for row in tables if not row["allowed"]]
     if refused:
         skip(session, run_id, tuple(Skipped(table=_table(row), reason=_why_not(row)) for row in refused))
@@ -90,7 +93,7 @@ def _why_not(row: Row) -> str:
     return DISABLED if row["table_mode"] == DISABLED else MODE_NOT_ALLOWED
 
 
-def _insert_tasks(session: Session, run_id: RunId, tables: list[Row], *, force: bool) -> None:
+def _insert_tasks(session: Session, run_id: RunId, tables: list[Row], *, force: bool, grouped: bool = True) -> None:
     if tables:
         session.run(
             statement("insert_tasks"),
@@ -101,6 +104,7 @@ def _insert_tasks(session: Session, run_id: RunId, tables: list[Row], *, force: 
             priorities=[row["priority"] for row in tables],
             modes=[row["mode"] for row in tables],
             force=force,
+            grouped=grouped,
         )
 
 

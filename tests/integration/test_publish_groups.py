@@ -58,6 +58,15 @@ def test_who_asks_for_one_table_gets_its_group_without_those_that_are_switched_o
     assert groups(plane) == {"a": "g", "b": "g"}
 
 
+def test_a_backfill_is_of_its_table_alone_and_waits_for_nobody(plane: ControlPlane) -> None:
+    plane.register("a", "b", publish_group="g")
+    plane.run("ALTER TABLE public.a ADD COLUMN day date")
+    plane.run("UPDATE refresh.refresh_table_registry SET scope_column = 'day' WHERE table_name = 'a'")
+    plane.run("SELECT refresh.request_backfill('public.a', '2025-01-01', '2025-02-01')")
+    plane.deliver_owed()
+    assert groups(plane) == {"a": None}
+
+
 def test_a_table_that_is_switched_off_does_not_hold_its_group(plane: ControlPlane) -> None:
     plane.register("a", publish_group="g")
     plane.register("off", publish_group="g", mode="disabled")
