@@ -54,3 +54,6 @@ FROM (VALUES
 
 -- The summaries, each with the tables that it waits for.
 SELECT sqp.register_summaries() AS registered;
+
+-- Dashboards join all of them: they change together or not at all.
+UPDATE refresh.refresh_table_registry SET publish_group = 'sqp' WHERE table_schema = 'sqp';

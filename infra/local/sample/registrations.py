@@ -56,7 +56,7 @@ def _table(schema: str, name: str, handler: str, source: str, priority: int, **r
 
 def _warehouse(schema: str, project: str, shape: Shape) -> list[dict[str, Any]]:
     source, key = table_id(project, shape), ["client_id", "marketplace_id", "report_period", "period_start"]
-    shared: dict[str, Any] = {"column_map": shape.column_map, "scope_column": "period_start"}
+    shared: dict[str, Any] = {"column_map": shape.column_map, "scope_column": "period_start", "publish_group": schema}
     return [
         _table(
             schema,
@@ -95,13 +95,17 @@ def _view(schema: str, name: str, priority: int) -> dict[str, Any]:
         "table_name": name,
         "handler": "summaries",
         "source": None,
+        "publish_group": schema,
         "priority": priority,
         "frequency_hours": 24,
     }
 
 
 def registrations(project: str) -> Registrations:
-    """All of the sample's tables and views; `sqp` from shape B, `sqp_export` from shape A, `sample.products`."""
+    """All of the sample's tables and views; `sqp` from shape B, `sqp_export` from shape A, `sample.products`.
+
+    Dashboards join the tables of a warehouse and its summaries, so each warehouse is a publish group.
+    """
     registry = [*_warehouse("sqp", project, LANDING), *_warehouse(EXPORT_SCHEMA, project, EXPORT)]
     registry.append(
         _table(
