@@ -8,7 +8,7 @@ from typing import Annotated, cast
 
 import typer
 
-from infra.cli import configuration, decisions, letters, overview, quality, registration, runs, webhooks
+from infra.cli import aside, configuration, decisions, letters, overview, quality, registration, runs, webhooks
 from infra.cli.errors import CommandError
 from infra.cli.session import Options
 
@@ -65,6 +65,9 @@ app.command("quality")(quality.quality)
 app.command("audit")(letters.audit)
 app.add_typer(configuration.app, name="config")
 app.add_typer(registration.app, name="tables")
+app.add_typer(aside.backfill_app, name="backfill")
+app.add_typer(aside.quarantine_app, name="quarantine")
+app.add_typer(aside.shadow_app, name="shadow")
 app.add_typer(webhooks.app, name="webhooks")
 app.add_typer(letters.app, name="dead-letters")
 
