@@ -21,6 +21,7 @@ from shared.ports import Row, Source
 from shared.refresh.summaries import ViewRefresh
 from tests.conftest import BigQueryEnv
 from tests.support.control_plane import ControlPlane
+from tests.support.decisions import planned
 from tests.support.engine import Engine, emulated_source
 from tests.support.orders import Orders
 
@@ -278,6 +279,30 @@ def test_the_loader_refreshes_a_view_only_of_its_owner_and_only_a_registered_one
 ) -> None:
     with pytest.raises(StoreRefused, match="not registered with handler summaries"):
         logins.worker.sql("SELECT refresh.refresh_view('sqp', 'quality_warnings')")
+
+
+def test_what_the_loader_holds_is_decided_by_the_api_and_published_by_the_loader(
+    logins: TwoLogins, roles: Roles
+) -> None:
+    owner, api = logins.owner, roles.login("refresh_api")
+    owner.bigquery("CREATE TABLE `{d}.held` (id INT64, amount INT64)")
+    owner.sql("CREATE TABLE public.held (id bigint PRIMARY KEY, amount bigint)")
+    owner.sql("SELECT refresh.grant_access('public')")
+    checks = '{"custom_sql": {"own": {"sql": "SELECT id FROM staged WHERE amount < 0"}}}'
+    owner.register("public.held", "held", key_columns=["id"], checks=checks)
+    owner.bigquery("INSERT INTO `{d}.held` VALUES (1, -1)")
+    assert logins.refresh("public.held")["reason"] == "checks_held"
+    assert _run(api, "SELECT refresh.refuse('public.held', 'negative', requested_by => 'ada') AS n")[0]["n"] == 1
+    assert logins.refresh("public.held")["reason"] == "refused"
+    (row,) = _run(api, "SELECT refresh.release('public.held', requested_by => 'ada') AS run_id")
+    task = logins.worker.deliver(planned(logins.worker, row["run_id"], "public.held"))
+    assert (task["status"], task["error"]) == (
+        "held",
+        "custom_sql(own) returned 1 row(s), and must return none; nothing was changed",
+    )
+    (row,) = _run(api, "SELECT refresh.release('public.held', requested_by => 'ada') AS run_id")
+    task = logins.worker.deliver(planned(logins.worker, row["run_id"], "public.held"))
+    assert (task["status"], task["error"], task["rows_inserted"]) == ("success", None, 1)
 
 
 def test_the_orchestrator_works_as_the_loader(roles: Roles) -> None:
