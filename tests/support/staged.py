@@ -30,14 +30,14 @@ from tests.support.engine import Engine
 Item = tuple[int, str, str]
 """id, part (the scope), text."""
 _TASK = "run_id = :run_id AND table_schema = :schema AND table_name = :name"
-_COLUMNS = (Column(name="id", type="INT64"), Column(name="part", type="STRING"), Column(name="text", type="STRING"))
+ITEM_COLUMNS = (Column(name="id", type="INT64"), Column(name="part", type="STRING"), Column(name="text", type="STRING"))
 
 
 class DescribedSource:
     """A `Source` that knows the columns of its tables, and nothing else."""
 
     def describe(self, reference: str) -> SourceTable:
-        return SourceTable(reference=reference, columns=_COLUMNS, is_table=True)
+        return SourceTable(reference=reference, columns=ITEM_COLUMNS, is_table=True)
 
     def now(self) -> datetime:
         return datetime.now(UTC)
