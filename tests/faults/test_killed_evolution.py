@@ -81,7 +81,7 @@ def test_a_snapshot_from_before_shows_the_rows_of_before(drifted: Engine) -> Non
 
 
 def test_a_large_publish_changes_its_target_before(drifted: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("shared.refresh.drift.EVOLVED_ROWS", 2)
+    monkeypatch.setattr("shared.refresh.publish.EVOLVED_ROWS", 2)
     seen: list[Any] = []
     drifted.steps.actions["evolved_ahead"] = lambda: seen.append(content(drifted))
     assert drifted.refresh("public.orders")["status"] == "success"
