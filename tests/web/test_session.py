@@ -116,7 +116,7 @@ def test_a_viewer_cannot_act_by_any_form(api: Api) -> None:
     ]
     assert len(forms) >= 2
     adapter = api.app.url_map.bind("localhost")
-    values: dict[str, Any] = {"table": "public.a", "dead_letter_id": 1}
+    values: dict[str, Any] = {"table": "public.a", "dead_letter_id": 1, "what": "disable"}
     for rule in forms:
         given = {name: values.get(name, "7e0c2d1a-0000-4000-8000-000000000000") for name in rule.arguments}
         path = adapter.build(rule.endpoint, given, method="POST")
