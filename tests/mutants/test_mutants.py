@@ -81,6 +81,14 @@ MUTANTS = [
         instead="rows >= least * published or rows == 0",
         test="tests/unit/test_gates.py",
     ),
+    Mutant(
+        name="a publish group is claimed before all of it is staged",
+        file="shared/sql/claim_unit.sql",
+        place="    AND (SELECT count(*) FROM free) = (SELECT count(*) FROM unit)\n",
+        instead="",
+        test="tests/faults/test_publish_groups.py::"
+        "test_what_is_staged_waits_and_the_last_one_publishes_all_in_one_transaction",
+    ),
 ]
 
 
