@@ -2626,6 +2626,7 @@ BEGIN
         SELECT d.ctid FROM refresh.refresh_diff d JOIN refresh.refresh_task t USING (run_id, table_schema, table_name)
         WHERE t.finished_at < as_of - make_interval(days => report_days) LIMIT batch_rows));
     GET DIAGNOSTICS n = ROW_COUNT;
+    DELETE FROM refresh.refresh_shadow_report r WHERE r.day < (as_of - make_interval(days => greatest(report_days, 400)))::date;
     RETURN jsonb_build_object('diffs', n);
 END $$;
 REVOKE EXECUTE ON FUNCTION refresh.cleanup_reports FROM PUBLIC;

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -201,3 +202,12 @@ def test_rules_that_make_no_sense_are_refused(engine: Engine) -> None:
         engine.sql("UPDATE refresh.refresh_table_registry SET shadow_clean_days = 0")
     with pytest.raises(StoreRefused, match="becomes live by promotion"):
         engine.sql("UPDATE refresh.refresh_table_registry SET mode = 'live'")
+
+
+def test_reports_are_kept_for_a_year_and_more(engine: Engine) -> None:
+    orders = ShadowedOrders(engine)
+    orders.days(1, 1)
+    orders.shadow_run()
+    orders.shadow_run(day=orders.day - timedelta(days=500))
+    engine.sql("SELECT refresh.cleanup_reports(as_of => CAST('2025-06-02 12:00Z' AS timestamptz))")
+    assert [str(row["day"]) for row in orders.reports()] == ["2025-06-02"]
