@@ -1514,6 +1514,7 @@ BEGIN
     ) THEN
         RETURN false;
     END IF;
+    LOCK TABLE refresh.refresh_audit_log IN ACCESS EXCLUSIVE MODE;
     EXECUTE format('CREATE TABLE refresh.%I (LIKE refresh.refresh_audit_log INCLUDING DEFAULTS INCLUDING CONSTRAINTS)', name);
     EXECUTE format('ALTER TABLE refresh.refresh_audit_log ATTACH PARTITION refresh.%I FOR VALUES FROM (%L) TO (%L)',
         name, month::timestamptz, (month + interval '1 month')::timestamptz);
@@ -2439,7 +2440,7 @@ DECLARE
     relation regclass;
     kind "char";
 BEGIN
-    IF entry.table_schema IN ('information_schema', 'refresh', 'refresh_staging', 'refresh_migrations')
+    IF entry.table_schema IN ('information_schema', 'refresh', 'refresh_staging', 'refresh_shadow', 'refresh_undo', 'refresh_migrations')
         OR starts_with(entry.table_schema, 'pg_') THEN
         PERFORM refresh.refuse_registration(entry, 'table_schema', format('%s belongs to the system', entry.table_schema),
             'Register tables of other schemas only.');
@@ -3069,7 +3070,7 @@ CREATE FUNCTION refresh.grant_access(schema_name text)
     SET search_path=pg_catalog, pg_temp
     AS $$
 BEGIN
-    IF schema_name IN ('information_schema', 'refresh', 'refresh_staging', 'refresh_migrations') OR starts_with(schema_name, 'pg_') THEN
+    IF schema_name IN ('information_schema', 'refresh', 'refresh_staging', 'refresh_shadow', 'refresh_undo', 'refresh_migrations') OR starts_with(schema_name, 'pg_') THEN
         RAISE EXCEPTION 'schema % belongs to the system', schema_name USING ERRCODE = 'insufficient_privilege',
             HINT = 'Name a schema with target tables.';
     END IF;
@@ -5060,7 +5061,7 @@ job AS (
         (
             SELECT task.status FROM refresh.refresh_task AS task
             WHERE task.table_schema = registry.table_schema AND task.table_name = registry.table_name
-                AND task.finished_at IS NOT NULL
+                AND task.finished_at IS NOT NULL AND task.mode = 'live'
             ORDER BY task.finished_at DESC LIMIT 1
         ) AS last_status
     FROM refresh.refresh_table_registry AS registry, warehouse

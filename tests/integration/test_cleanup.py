@@ -1,6 +1,7 @@
 """Retention on a real server: what is old goes, what is needed stays, and no audit row is ever lost on the way."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -10,6 +11,7 @@ import pytest
 from pg8000.exceptions import DatabaseError
 
 from shared.adapters.postgres import connection_arguments
+from tests.support.waiting import wait_for
 
 NOW = datetime(2025, 3, 10, 4, tzinfo=UTC)
 Rows = list[list[Any]]
@@ -281,3 +283,16 @@ def test_only_those_who_are_allowed_may_clean_up(plane: ControlPlane) -> None:
     plane.run("RESET ROLE; GRANT EXECUTE ON FUNCTION refresh.cleanup TO cleanup_tester; SET ROLE cleanup_tester")
     assert plane.cleanup()["audit_months_added"] == 2
     plane.run("RESET ROLE; DROP OWNED BY cleanup_tester; DROP ROLE cleanup_tester")
+
+
+def test_a_row_that_comes_while_its_month_is_attached_waits_and_is_kept(plane: ControlPlane, migrated_url: str) -> None:
+    plane.run("BEGIN")
+    plane.cleanup()
+    writer = ControlPlane(migrated_url)
+    with ThreadPoolExecutor(1) as other:
+        written = other.submit(writer.audit, NOW, "test")
+        wait_for(lambda: plane.run("SELECT FROM pg_locks WHERE NOT granted"), "the writer to wait")
+        plane.run("COMMIT")
+        written.result(timeout=30)
+    writer.connection.close()
+    assert plane.partitions()["2025_03"] == 1

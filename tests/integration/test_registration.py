@@ -261,7 +261,16 @@ def test_wrong_registrations_are_refused(emptied: Database, table: str, columns:
 
 
 @pytest.mark.parametrize(
-    "schema", ["pg_catalog", "information_schema", "refresh", "refresh_staging", "refresh_migrations"]
+    "schema",
+    [
+        "pg_catalog",
+        "information_schema",
+        "refresh",
+        "refresh_staging",
+        "refresh_shadow",
+        "refresh_undo",
+        "refresh_migrations",
+    ],
 )
 def test_schemas_of_the_system_are_refused(emptied: Database, schema: str) -> None:
     message, hint = emptied.refused(f"SELECT refresh.register_table('{schema}', 'refresh_task', 'a.b.c')")

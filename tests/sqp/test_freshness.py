@@ -98,6 +98,14 @@ def test_a_job_that_runs_does_not_make_data_fresh(two_weeks: Connection) -> None
         )
         found = _status(two_weeks, 17)
         assert (found["job_status"], found["data_status"]) == (expected, "stale")
+    two_weeks.run(
+        "WITH run AS (INSERT INTO refresh.refresh_run (trigger, requested_by, idempotency_key)"
+        " VALUES ('manual', 'test', 'tried') RETURNING run_id)"
+        " INSERT INTO refresh.refresh_task (run_id, table_schema, table_name, handler, priority, mode, status, reason,"
+        " finished_at) SELECT run_id, 'sqp', 'search_query_performance', 'search_queries', 1, 'dry_run', 'failed',"
+        " 'tried', now() FROM run"
+    )
+    assert _status(two_weeks, 17)["job_last_status"] is None, "a dry run refreshes nothing"
     two_weeks.run("ROLLBACK")
 
 
