@@ -16,8 +16,8 @@ from shared.adapters.postgres import connection_arguments
 STATUSES = ("queued", "running", "success", "no_new_data", "warning", "held", "failed", "skipped")
 OPEN = ("queued", "running")
 ENDED = tuple(status for status in STATUSES if status not in OPEN)
-LEGAL = {("queued", "running"), ("queued", "skipped"), ("queued", "failed"), ("running", "queued")} | {
-    ("running", status) for status in ENDED
+LEGAL = {("queued", after) for after in ("running", "skipped", "failed", "held")} | {
+    ("running", after) for after in ("queued", *ENDED)
 }
 PAIRS = [pair for pair in itertools.product(STATUSES, STATUSES) if pair[0] != pair[1]]
 ILLEGAL = [pair for pair in PAIRS if pair not in LEGAL]
