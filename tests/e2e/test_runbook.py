@@ -36,7 +36,7 @@ def orders(system: System) -> str:
     system.bigquery(f"CREATE SCHEMA {name}")
     system.bigquery(f"CREATE TABLE {name}.orders (id INT64, day DATE, amount NUMERIC)")
     system.bigquery(f"INSERT INTO {name}.orders VALUES (1, DATE '2025-06-01', 5), (2, DATE '2025-06-02', 7)")
-    for beginning in ("CREATE SCHEMA IF NOT EXISTS shop", "refresh.request_run(ARRAY['shop.orders'])"):
+    for beginning in ("CREATE SCHEMA IF NOT EXISTS shop", "scope_column => 'day');"):
         text = re.sub(r"\bshop\b", name, _block(beginning)).replace("warehouse.", f"{PROJECT}.")
         for statement in filter(str.strip, text.split(";\n")):
             system.sql(statement)
