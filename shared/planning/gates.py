@@ -44,9 +44,17 @@ def written_gate(
         raise hold_table(found[0], found)
 
 
-def behind_refusals(scopes: Sequence[PlannedScope], *, checks: Mapping[str, Any]) -> list[CheckOutcome]:
-    """The gates of the table that would close if what is refused were published: a release of it opens them too."""
-    closed = [one for one in _table_gates(scopes, checks) if one.holds]
+def behind_refusals(
+    scopes: Sequence[PlannedScope],
+    by_scope: Iterable[CheckOutcome],
+    refused: Container[str | None],
+    *,
+    checks: Mapping[str, Any],
+) -> list[CheckOutcome]:
+    """The checks that would hold the table, or the refused scopes, if those were published: a release of them overrides
+    these checks too."""
+    found = [*_table_gates(scopes, checks), *(one for one in by_scope if one.scope in refused)]
+    closed = [one for one in found if one.holds]
     return [replace(one, details={**one.details, "behind_refusal": True}) for one in closed]
 
 

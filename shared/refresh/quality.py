@@ -45,17 +45,20 @@ def judge(
     coming = [scope for scope in scopes if scope.action in WRITTEN]
     outcomes = lifted(refusals(coming, published, definition_hash=definition.hash, forced_at=forced_at), release)
     refused = {one.scope for one in outcomes if not overridden(one, release)}
+
+    def by_scope() -> list[CheckOutcome]:
+        return [
+            *_scope_gates(runtime, definition, scopes, found),
+            *row_count_outcomes(scopes, read_checks(definition).row_count),
+            *column_outcomes(found, column_checks),
+        ]
+
     if refused:
-        outcomes += behind_refusals(scopes, checks=definition.checks)
+        outcomes += behind_refusals(scopes, by_scope(), refused, checks=definition.checks)
     scopes = [scope.held() if scope.action in WRITTEN and scope.value in refused else scope for scope in scopes]
     outcomes += table_gate(as_they_stay(scopes, refused), checks=definition.checks, release=release)
     judged = {scope.value for scope in scopes if scope.action in WRITTEN}
-    by_scope = [
-        *_scope_gates(runtime, definition, scopes, found),
-        *row_count_outcomes(scopes, read_checks(definition).row_count),
-        *column_outcomes(found, column_checks),
-    ]
-    found_by_scope = lifted([one for one in by_scope if one.scope in judged], release)
+    found_by_scope = lifted([one for one in by_scope() if one.scope in judged], release)
     return hold_scopes(scopes, found_by_scope, release), outcomes + found_by_scope
 
 

@@ -216,6 +216,23 @@ def test_a_scope_that_was_never_published_can_be_refused(engine: Engine) -> None
     assert orders.target() == orders.source()
 
 
+def test_one_release_of_a_scope_that_was_refused_is_enough(engine: Engine) -> None:
+    orders = Orders(engine, checks='{"scope_min_ratio": 0.5}')
+    orders.days(1, 2)
+    orders.refresh()
+    orders.days(3, 3, rows=1)
+    orders.refresh()
+    refuse(engine, TABLE)
+    again = orders.refresh()
+    assert again["reason"] == "refused"
+    assert failed_checks(engine, again) == [
+        ("2025-01-03", "refused", "hold", False),
+        ("2025-01-03", "scope_rows", "hold", False),
+    ]
+    assert release(engine, TABLE)["status"] == "success"
+    assert orders.target() == orders.source()
+
+
 def test_an_empty_source_is_refused_and_released_as_any_other(orders: Orders) -> None:
     engine, published = orders.engine, orders.target()
     engine.bigquery("DELETE FROM `{d}.orders` WHERE true")

@@ -18,6 +18,12 @@ from tests.support.staged import ITEM_COLUMNS, Item
 Version = frozenset[Item]
 
 
+def fingerprint(items: Version, part: str) -> str | None:
+    """By which the plan knows the content of a part; None for one that is not there."""
+    content = sorted(one for one in items if one[1] == part)
+    return repr(content) if content else None
+
+
 class ItemSource:
     """A `Source` of one table of items (id, part, text), scoped by part; every change is a version of it."""
 
@@ -56,10 +62,7 @@ class ItemSource:
     def fetch(self, result: JobResult) -> list[Row]:
         """The plan's answer: rows, fingerprint and figures of each part."""
         items = self._items(result.job_id)
-        return [
-            self._scope(part, sorted(one for one in items if one[1] == part)) | {SOURCE_ROWS: len(items)}
-            for part in sorted({part for _, part, _ in items})
-        ]
+        return [self._scope(part, items) | {SOURCE_ROWS: len(items)} for part in sorted({part for _, part, _ in items})]
 
     def open_session(self, result: JobResult, *, max_streams: int) -> ReadSession:
         return ReadSession(name=result.job_id, streams=(result.job_id,))
@@ -75,10 +78,11 @@ class ItemSource:
     def _parameter(self, job_id: str, name: str) -> Any:
         return next((one.value for one in self._jobs[job_id].parameters if one.name == name), None)
 
-    def _scope(self, part: str, items: Sequence[Item]) -> Row:
+    def _scope(self, part: str, items: Version) -> Row:
         assert self.definition is not None
-        figures = Transform(self.definition.columns).apply(_batch(items)).figures
-        row: Row = {SCOPE: part, ROWS: len(items), READ: len(items), FINGERPRINT: repr(items)}
+        content = sorted(one for one in items if one[1] == part)
+        figures = Transform(self.definition.columns).apply(_batch(content)).figures
+        row: Row = {SCOPE: part, ROWS: len(content), READ: len(content), FINGERPRINT: fingerprint(items, part)}
         for i, column in enumerate(self.definition.columns):
             row |= {f"c{i}_{name}": number(value) for name, value in figures[column.name].items()}
         return row
