@@ -283,6 +283,23 @@ def test_more_deleted_rows_than_allowed_hold_even_if_as_many_come(engine: Engine
     check_invariants(engine)
 
 
+def test_what_a_refused_delivery_deletes_is_shown_before_it_is_released(engine: Engine) -> None:
+    """It is counted when it is written, which it never was while it was held as refused."""
+    orders = Orders(engine, checks='{"max_deleted_share": 0.25}')
+    orders.days(1, 4)
+    orders.refresh()
+    published = orders.target()
+    engine.bigquery("UPDATE `{d}.orders` SET id = id + 50 WHERE day <= DATE '2025-01-02'")
+    orders.refresh()
+    refuse(engine, TABLE)
+    assert orders.refresh()["reason"] == "refused"
+    task = release(engine, TABLE)
+    assert (task["status"], task["reason"]) == ("held", "too_many_deleted")
+    assert orders.target() == published
+    assert release(engine, TABLE)["status"] == "success"
+    assert orders.target() == orders.source()
+
+
 def test_what_was_staged_is_made_again_when_it_is_gone(engine: Engine) -> None:
     orders = Orders(engine, checks='{"max_deleted_share": 0.25}')
     orders.days(1, 4)

@@ -42,6 +42,7 @@ class Held:
     """A delivery of which something was held, and the table as it was then."""
 
     run: UUID
+    reason: str
     snapshot: datetime
     scopes: dict[str, str | None]
     """What was held of each, by its fingerprint."""
@@ -101,7 +102,7 @@ class FollowedTable:
         self._are_vouched_for(state, wrote, snapshot)
         if status in ("success", "no_new_data") and released is None and snapshot >= max(self.scans, default=snapshot):
             self.is_vouched_for_as(source)
-        self._note(message.run_id, status, actions, snapshot)
+        self._note(task, actions, snapshot)
         if status in ("held", "skipped", "no_new_data"):
             assert self.rows == rows
         return task
@@ -124,6 +125,10 @@ class FollowedTable:
         """Whether the table is still as it was when the delivery was held, which is the newest scanned."""
         newest = held.snapshot >= max(self.scans, default=held.snapshot)
         return newest and (self.rows, self.state) == (held.rows, held.state)
+
+    def differs_from(self, held: Held) -> bool:
+        """Whether anything of what was held is not what is published: of a run with force all of it may be."""
+        return any(self._published(part) != content for part, content in held.scopes.items())
 
     def was_refused(self, held: Held) -> None:
         """The rows are the same, what is published too, and what was held is remembered."""
@@ -182,7 +187,8 @@ class FollowedTable:
             assert (scope.fingerprint, scope.refused) == (was.fingerprint, was.refused)
             assert scope.snapshot_at in (was.snapshot_at, max(was.snapshot_at, snapshot))
 
-    def _note(self, run: UUID, status: str, actions: dict[str, str], snapshot: datetime) -> None:
+    def _note(self, task: Row, actions: dict[str, str], snapshot: datetime) -> None:
+        run, status = task["run_id"], task["status"]
         if status == "skipped":
             return
         self.latest = run
@@ -194,7 +200,13 @@ class FollowedTable:
             scopes = {part: fingerprint(source, part) for part, action in actions.items() if action in kept_back}
             unchanged = frozenset(part for part, action in actions.items() if action == "unchanged")
             found = Held(
-                run=run, snapshot=snapshot, scopes=scopes, unchanged=unchanged, rows=self.rows, state=self.state
+                run=run,
+                reason=task["reason"],
+                snapshot=snapshot,
+                scopes=scopes,
+                unchanged=unchanged,
+                rows=self.rows,
+                state=self.state,
             )
             self.held.append(found)
 
