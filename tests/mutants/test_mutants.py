@@ -49,8 +49,8 @@ MUTANTS = [
     Mutant(
         name="truncate and insert in place of the diff-merge",
         file="shared/refresh/merge.py",
-        place="            return self._merge_keyed() if",
-        instead='            self._execute("TRUNCATE {target}")\n            return self._fill() if',
+        place="        return self._merge_keyed() if",
+        instead='        self._execute("TRUNCATE {target}")\n        return self._fill() if',
         test="tests/faults/test_readers.py::test_a_transaction_that_began_before_a_publish_sees_the_version_before_it",
     ),
     Mutant(
