@@ -51,6 +51,15 @@ class Api:
 
 
 @pytest.fixture
+def swept(plane: ControlPlane) -> None:
+    """The sweep has just been there, however long ago the test's database was made."""
+    plane.run(
+        "INSERT INTO refresh.refresh_heartbeat VALUES ('sweep', now())"
+        " ON CONFLICT (name) DO UPDATE SET beaten_at = excluded.beaten_at"
+    )
+
+
+@pytest.fixture
 def plane(migrated_url: str) -> Iterator[ControlPlane]:
     """A control plane of the test's own, without any table."""
     plane = ControlPlane(migrated_url)

@@ -23,15 +23,6 @@ def fresh_probes() -> Iterator[None]:
     health._probes.cache_clear()
 
 
-@pytest.fixture
-def swept(api: Api) -> None:
-    """The sweep has just been there, however long ago the test's database was made."""
-    api.plane.run(
-        "INSERT INTO refresh.refresh_heartbeat VALUES ('sweep', now())"
-        " ON CONFLICT (name) DO UPDATE SET beaten_at = excluded.beaten_at"
-    )
-
-
 def ask(api: Api) -> tuple[int, dict[str, str], dict[str, Any]]:
     response = api("GET", "/api/refresh/health")
     body = response.get_json()

@@ -45,6 +45,7 @@ def url(api: Api, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     thread.join()
 
 
+@pytest.mark.usefixtures("swept")
 def test_all_checks_on_every_call(url: str, tmp_path: Path) -> None:
     document = f"{url}/api/refresh/openapi.json"
     options = ["--checks", "all", "--max-examples", EXAMPLES, "--seed", SEED, "--generation-database", "none"]
