@@ -37,23 +37,7 @@ def release(store: Store, asking: Asking, table: TableName, run_id: UUID | None)
 
     `run_id`: the run that was held; None: the latest. Raises NothingToDecide, TablesUnknown, KeyReused.
     """
-    try:
-        with store.transaction() as session:
-            session.run(statement("lock_requests"))
-            made = find(session, asking)
-            if made is not None:
-                return RunId(made["run_id"])
-            rows = session.run(
-                statement("release_hold"),
-                table=str(table),
-                run_id=run_id,
-                requested_by=asking.subject,
-                idempotency_key=asking.idempotency_key,
-                request_hash=asking.request_hash,
-            )
-    except StoreRefused as error:
-        raise _why(error, table) from error
-    return RunId(rows[0]["run_id"])
+    return _requested(store, asking, table, "release_hold", run_id=run_id)
 
 
 def replay_quarantine(store: Store, asking: Asking, table: TableName) -> RunId:
@@ -61,22 +45,7 @@ def replay_quarantine(store: Store, asking: Asking, table: TableName) -> RunId:
 
     Raises NothingToDecide, TablesUnknown, KeyReused.
     """
-    try:
-        with store.transaction() as session:
-            session.run(statement("lock_requests"))
-            made = find(session, asking)
-            if made is not None:
-                return RunId(made["run_id"])
-            rows = session.run(
-                statement("replay_quarantine"),
-                table=str(table),
-                requested_by=asking.subject,
-                idempotency_key=asking.idempotency_key,
-                request_hash=asking.request_hash,
-            )
-    except StoreRefused as error:
-        raise _why(error, table) from error
-    return RunId(rows[0]["run_id"])
+    return _requested(store, asking, table, "replay_quarantine")
 
 
 def refuse(store: Store, table: TableName, run_id: UUID | None, *, reason: str, actor: str) -> int:
@@ -89,6 +58,27 @@ def refuse(store: Store, table: TableName, run_id: UUID | None, *, reason: str, 
     except StoreRefused as error:
         raise _why(error, table) from error
     return int(rows[0]["scopes"])
+
+
+def _requested(store: Store, asking: Asking, table: TableName, name: str, **more: UUID | None) -> RunId:
+    """The run that the statement makes, or that was made for the key before."""
+    try:
+        with store.transaction() as session:
+            session.run(statement("lock_requests"))
+            made = find(session, asking)
+            if made is not None:
+                return RunId(made["run_id"])
+            rows = session.run(
+                statement(name),
+                table=str(table),
+                requested_by=asking.subject,
+                idempotency_key=asking.idempotency_key,
+                request_hash=asking.request_hash,
+                **more,
+            )
+    except StoreRefused as error:
+        raise _why(error, table) from error
+    return RunId(rows[0]["run_id"])
 
 
 def _why(error: StoreRefused, table: TableName) -> RefreshError:

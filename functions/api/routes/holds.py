@@ -8,13 +8,13 @@ from flask import Blueprint
 
 from functions.api.access import caller
 from functions.api.contract import call
-from functions.api.problems import Refused, not_found
+from functions.api.problems import Refused
+from functions.api.routes.configuration import table_of_path
 from functions.api.routes.runs import publish_owed, run_url
 from functions.api.schemas.holds import Refusal, RefusalRequest, ReleaseRequest
 from functions.api.schemas.runs import RunAccepted, TriggerHeaders
 from shared import wiring
 from shared.domain.errors import RefreshError
-from shared.domain.ids import TableName
 from shared.operations import holds
 from shared.operations.holds import NothingToDecide
 from shared.operations.requests import Asking, KeyReused, TablesUnknown
@@ -35,7 +35,7 @@ def release(
     `already_running`, `released` or `refused` before, `table_disabled`, `hold_expired`, or `not_releasable`: a cost or
     a schema is mended and the table run again.
     """
-    name = table_name(table)
+    name = table_of_path(table)
     body = {"release": str(name), "run_id": None if json.run_id is None else str(json.run_id)}
     asking = Asking(subject=caller().subject, key=headers.idempotency_key, body=body)
     try:
@@ -54,22 +54,12 @@ def refuse(table: str, json: RefusalRequest) -> Refusal:
 
     What differs from it is judged anew. 409: as for a release.
     """
-    name = table_name(table)
+    name = table_of_path(table)
     try:
         scopes = holds.refuse(wiring.store(), name, json.run_id, reason=json.reason, actor=caller().subject)
     except RefreshError as error:
         raise refusal(error) from error
     return Refusal(table=str(name), scopes=scopes)
-
-
-def table_name(text: str) -> TableName:
-    """The table of a path; one that is no name is not found."""
-    try:
-        if text.isprintable():
-            return TableName.parse(text)
-    except ValueError:
-        pass
-    raise not_found("A table is named as schema.name.")
 
 
 def refusal(error: RefreshError) -> RefreshError | Refused:

@@ -9,7 +9,8 @@ from pydantic import TypeAdapter
 
 from functions.api.access import caller
 from functions.api.contract import call
-from functions.api.routes.holds import refusal, table_name
+from functions.api.routes.configuration import table_of_path
+from functions.api.routes.holds import refusal
 from functions.api.routes.runs import publish_owed, run_url
 from functions.api.schemas.fields import Pagination
 from functions.api.schemas.quarantine import QuarantinedRow, QuarantinedRows, QuarantineQuery
@@ -56,7 +57,7 @@ def replay_quarantine(table: str, headers: TriggerHeaders) -> tuple[RunAccepted,
 
     Rows that fit now are published. 409: `nothing_quarantined`, `already_running`, `table_disabled`.
     """
-    name = table_name(table)
+    name = table_of_path(table)
     asking = Asking(subject=caller().subject, key=headers.idempotency_key, body={"replay_quarantine": str(name)})
     try:
         run_id = holds.replay_quarantine(wiring.store(), asking, name)

@@ -9,7 +9,7 @@ from flask import Blueprint
 from functions.api.access import caller
 from functions.api.contract import call
 from functions.api.problems import Refused, not_found
-from functions.api.routes.holds import table_name
+from functions.api.routes.configuration import table_of_path
 from functions.api.routes.runs import publish_owed
 from functions.api.schemas.shadow import Demoted, DemoteRequest, Promoted, PromoteRequest, ShadowQuery, ShadowReport
 from shared import wiring
@@ -25,7 +25,7 @@ _TABLE = {"table": "The table, as schema.name."}
 @call(ShadowReport, tag="shadow", errors=(404,), paths=_TABLE)
 def shadow_report(table: str, query: ShadowQuery) -> ShadowReport:
     """How the table's shadow has differed from it, day by day, and how many clean days it still needs."""
-    named = table_name(table)
+    named = table_of_path(table)
     text = documents.read(wiring.store(), "read_shadow_report", schema=named.schema, name=named.name, days=query.days)
     if text is None:
         raise _unknown(table)
@@ -44,7 +44,7 @@ def promote(table: str, json: PromoteRequest) -> Promoted:
         raise Refused(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid_request", "reason: a forced promotion needs one")
     try:
         text = shadows.promote(
-            wiring.store(), table_name(table), force=json.force, reason=json.reason, requested_by=caller().subject
+            wiring.store(), table_of_path(table), force=json.force, reason=json.reason, requested_by=caller().subject
         )
     except TablesUnknown as error:
         raise _unknown(table) from error
@@ -62,7 +62,7 @@ def demote(table: str, json: DemoteRequest) -> Demoted:
     409: the table is not live.
     """
     try:
-        text = shadows.demote(wiring.store(), table_name(table), reason=json.reason, requested_by=caller().subject)
+        text = shadows.demote(wiring.store(), table_of_path(table), reason=json.reason, requested_by=caller().subject)
     except TablesUnknown as error:
         raise _unknown(table) from error
     except CannotPromote as error:
