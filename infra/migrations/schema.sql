@@ -2869,7 +2869,7 @@ REVOKE EXECUTE ON FUNCTION refresh.drop_undo FROM PUBLIC;
 CREATE FUNCTION refresh.duration_ms(started_at timestamp with time zone, finished_at timestamp with time zone)
     RETURNS integer
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN (LEAST((EXTRACT(epoch FROM (finished_at - started_at)) * (1000)::numeric), (2147483647)::numeric))::integer;
+    RETURN CASE WHEN ((started_at IS NOT NULL) AND (finished_at IS NOT NULL)) THEN (LEAST((EXTRACT(epoch FROM (finished_at - started_at)) * (1000)::numeric), (2147483647)::numeric))::integer ELSE NULL::integer END;
 
 CREATE FUNCTION refresh.empty_audit_rest()
     RETURNS bigint

@@ -18,8 +18,8 @@ MIDNIGHT = NOW.replace(hour=0, minute=0, second=0, microsecond=0)
 STATUSES = ("success", "no_new_data", "failed", "held", "warning", "skipped")
 
 
-def add(api: Api, at: datetime, status: str = "success", *, seconds: float = 10.0, table: str = "a") -> None:
-    """A task that ended at a moment."""
+def add(api: Api, at: datetime, status: str = "success", *, seconds: float | None = 10.0, table: str = "a") -> None:
+    """A task that ended at a moment; without `seconds` it had never begun."""
     (run,) = api.plane.run(
         "INSERT INTO refresh.refresh_run (trigger, requested_by, idempotency_key, status, created_at, finished_at)"
         " VALUES ('schedule', 'schedule', gen_random_uuid()::text, 'success', :at, :at) RETURNING run_id",
@@ -32,7 +32,7 @@ def add(api: Api, at: datetime, status: str = "success", *, seconds: float = 10.
         run_id=run["run_id"],
         table=table,
         status=status,
-        started_at=at - timedelta(seconds=seconds),
+        started_at=None if seconds is None else at - timedelta(seconds=seconds),
         at=at,
     )
 
@@ -124,6 +124,17 @@ def test_metrics_are_those_of_the_tasks(year: Api, table: str | None) -> None:
         figures([row for row in rows if row["table_name"] == name]) | {"table": f"public.{name}"} for name in named
     ]
     assert metrics["pagination"]["total"] == len(named)
+
+
+def test_what_never_began_took_no_time(api: Api) -> None:
+    api.plane.register("a")
+    add(api, NOW, "skipped", seconds=None)
+    metrics = api.get("/api/refresh/metrics")
+    for figure in (metrics["overall"], *metrics["per_day"], *metrics["per_table"]):
+        assert (figure["tasks"], figure["duration_p50_ms"], figure["duration_p95_ms"]) == (1, None, None)
+    (ended,) = api.get("/api/refresh/history")["items"]
+    (task,) = api.get(f"/api/refresh/runs/{ended['run_id']}")["tables"]
+    assert (ended["duration_ms"], task["duration_ms"]) == (None, None)
 
 
 def figures(rows: list[Any]) -> dict[str, Any]:
