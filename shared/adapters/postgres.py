@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import socket
 import ssl
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from functools import partial
+from functools import lru_cache, partial
 from threading import BoundedSemaphore, Lock
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import pg8000.native
 from pg8000.exceptions import DatabaseError, InterfaceError
+from pg8000.native import to_statement
 
 from shared import tracing
 from shared.domain.errors import (
@@ -154,9 +155,15 @@ class _PostgresSession:
 
     def run(self, sql: str, **parameters: Any) -> list[Row]:
         with _translated():
-            rows = self._connection.run(sql, **parameters)
-        names = [column["name"] for column in self._connection.columns or ()]
-        return [dict(zip(names, row, strict=True)) for row in rows or ()]
+            done = self._executed(sql, parameters)
+        names = [column["name"] for column in done.columns or ()]
+        return [dict(zip(names, row, strict=True)) for row in done.rows or ()]
+
+    def _executed(self, sql: str, parameters: Mapping[str, Any]) -> Any:
+        if not parameters:
+            return self._connection.execute_simple(sql)
+        numbered, values = _numbered(sql)
+        return self._connection.execute_unnamed(numbered, values(parameters))
 
     def copy_in(self, sql: str, chunks: Iterable[bytes]) -> None:
         stream = _Guarded(chunks)
@@ -169,6 +176,12 @@ class _PostgresSession:
             raise
         if stream.failure is not None:
             raise stream.failure
+
+
+@lru_cache(maxsize=256)
+def _numbered(sql: str) -> tuple[str, Callable[[Mapping[str, Any]], tuple[Any, ...]]]:
+    """The statement with $1, $2 …, and what puts values by name in that order. pg8000 reads it letter by letter."""
+    return to_statement(sql)  # type: ignore[no-any-return]
 
 
 class _Guarded:

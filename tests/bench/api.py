@@ -14,8 +14,7 @@ from uuid import UUID
 import pg8000.native
 from flask.testing import FlaskClient
 
-from functions.api.access import Bucket
-from functions.api.app import create_app
+from functions.api.main import application
 from infra.migrations.files import MigrationFile
 from shared import wiring
 from shared.adapters.postgres import PostgresStore, connection_arguments
@@ -85,11 +84,11 @@ def _application(url: str) -> Iterator[FlaskClient]:
     changed = {"DATABASE_URL": url, "GOOGLE_CLOUD_PROJECT": "bench", "API_TOKEN": _TOKEN}
     before = {name: os.environ.get(name) for name in changed}
     os.environ.update(changed)
-    cached = (wiring.settings, wiring.store, wiring.proofs)
+    cached = (wiring.settings, wiring.store, wiring.proofs, application)
     for made in cached:
         made.cache_clear()
     try:
-        yield create_app(bucket=Bucket(rate=1e6, burst=10**6)).test_client()
+        yield application().test_client()
     finally:
         for made in cached:
             made.cache_clear()

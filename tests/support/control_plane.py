@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from shared.adapters.postgres import PostgresStore
 from shared.domain.errors import CommitUnknown, RetryLater
 from shared.domain.messages import Delivery, OwedMessage
+from shared.domain.quoting import postgres_identifier
 from shared.messaging import outbox
 from shared.orchestration.orchestrator import Orchestrator
 from shared.planning.schedule import Schedule
@@ -107,7 +108,7 @@ class ControlPlane:
         values = {"handler": "generic", "source": "p.d.t", "key_columns": ["id"]} | columns
         with self.store.transaction() as session:
             for name in names:
-                session.run(f'CREATE TABLE public."{name}" (id bigint PRIMARY KEY, value text)')
+                session.run(f"CREATE TABLE public.{postgres_identifier(name)} (id bigint PRIMARY KEY, value text)")
                 session.run(
                     f"INSERT INTO refresh.refresh_table_registry (table_schema, table_name, {', '.join(values)}) "
                     f"VALUES ('public', :name, {', '.join(':' + one for one in values)})",

@@ -13,7 +13,7 @@ from pydantic_core import from_json
 from functions.api import prometheus
 from functions.api.contract import call
 from functions.api.figures import success_rate, usd
-from functions.api.routes.status import overview
+from functions.api.routes.status import overview_in
 from functions.api.schemas.fields import Pagination
 from functions.api.schemas.history import DayFigures, Figures, Metrics, MetricsQuery, TableFigures
 from shared import wiring
@@ -61,8 +61,8 @@ def metrics(query: MetricsQuery) -> Metrics:
 @routes.get("/metrics")
 def prometheus_metrics() -> Response:
     """The same in Prometheus's text format: the tables' state, and all that ever ended as counters."""
-    tables, facts = overview()
     with wiring.store().transaction(statement_timeout=10.0) as session:
+        tables, facts = overview_in(session)
         ended = count_ended(session, None, None)
     text = prometheus.text(tables, facts, _COUNTS.validate_json(ended))
     return Response(text, content_type="text/plain; version=0.0.4; charset=utf-8")

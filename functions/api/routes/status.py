@@ -14,6 +14,7 @@ from shared import wiring
 from shared.domain.ids import TableName
 from shared.operations import documents
 from shared.planning.schedule import Schedule
+from shared.ports import Session
 
 routes = Blueprint("status", __name__)
 _TABLES = TypeAdapter(list[TableStatus])
@@ -41,8 +42,13 @@ def status() -> Status:
 def overview() -> tuple[list[TableStatus], Facts]:
     """Every table, and the facts beside them."""
     with wiring.store().transaction(statement_timeout=10.0) as session:
-        tables = documents.read_in(session, "read_status_tables", **_ALL, trigger_hours=trigger_hours())
-        facts = documents.read_in(session, "read_status_facts")
+        return overview_in(session)
+
+
+def overview_in(session: Session) -> tuple[list[TableStatus], Facts]:
+    """The same in the caller's transaction."""
+    tables = documents.read_in(session, "read_status_tables", **_ALL, trigger_hours=trigger_hours())
+    facts = documents.read_in(session, "read_status_facts")
     return _TABLES.validate_json(tables or "[]"), Facts.model_validate_json(facts or "{}")
 
 
