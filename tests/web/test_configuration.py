@@ -51,6 +51,16 @@ def test_a_change_is_shown_with_what_it_leads_to_and_then_made(table: Api, visit
     assert entry["by"] == "local:operator"
 
 
+def test_thresholds_of_checks_are_changed_too(table: Api, visit: Visit) -> None:
+    page = visit().open(FORM)
+    page.get_by_label("checks").fill('{"table_min_ratio": 0.25}')
+    review(page)
+    expect(page.get_by_role("row", name="checks")).to_contain_text('"table_min_ratio": 0.25')
+    page.get_by_role("button", name="Save the change").click()
+    expect(page.get_by_label("checks")).to_have_value('{\n  "table_min_ratio": 0.25\n}')
+    assert configuration(table)["checks"] == {"table_min_ratio": 0.25}
+
+
 def test_what_is_wrong_is_said_at_the_field(table: Api, visit: Visit) -> None:
     page = visit().open(FORM)
     page.get_by_label("priority").fill("5000")

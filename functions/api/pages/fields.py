@@ -36,9 +36,10 @@ _GROUPS = {
         "nul_policies",
     ),
     "How": ("slice_target_rows", "parallelism", "checks"),
+    "In shadow mode": ("shadow_clean_days", "shadow_tolerances"),
 }
 _HELP = {
-    "mode": "live is refreshed; disabled is left alone.",
+    "mode": "live: refreshed. shadow: refreshed beside it, and compared. dry_run: only told. disabled: left.",
     "frequency_hours": "Due so many hours after the last scheduled time, 1 to 168.",
     "priority": "0 comes first, 1000 last; what it depends on comes before it anyway.",
     "depends_on": 'Tables it needs, as JSON: {"schema.table": "hard"}. hard needs their success, soft only their end.',
@@ -47,6 +48,8 @@ _HELP = {
     "column_map": 'Source column to target column, as JSON: {"Order ID": "order_id"}. null leaves a column out.',
     "lookback": "Only scopes of so many days are read; empty reads all, which finds restatements of any age.",
     "max_bytes_billed": "A job that would bill more bytes ends the table held. Empty: no cap.",
+    "max_bytes_billed_per_day": "Cap for all BigQuery jobs of the table in a day (UTC). Empty: no cap.",
+    "drift_policies": "Kind of change at the source to evolve, ignore or hold, as JSON. The rest goes by defaults.",
     "strategy": "merge: as the source, deletes included. append: only new keys. replace: the whole table as one.",
     "key_columns": "One column a line, with a unique index on exactly these. Empty: the primary key.",
     "scope_column": "Column whose values are planned, compared and published apart. Empty: the whole table as one.",
@@ -56,6 +59,7 @@ _HELP = {
     "slice_target_rows": "Rows of a slice: one BigQuery job, and the unit of progress.",
     "parallelism": "How many workers may load slices of it at once, 1 to 32.",
     "checks": 'Thresholds as JSON: {"table_min_ratio": 0.5}. Fewer rows than this share are held.',
+    "shadow_tolerances": "Target column to how far shadow and table may be apart in it, as JSON.",
 }
 
 
@@ -111,7 +115,7 @@ def groups() -> tuple[Group, ...]:
     schema = ConfigurationChange.model_json_schema()
     described = Configuration.model_json_schema()["properties"]
     fields = {
-        name: _field(name, part, described.get(name, {}))
+        name: _field(name, part, described.get(name, {}), schema.get("$defs", {}))
         for name, part in schema["properties"].items()
         if name not in _NOT_CHANGED
     }
@@ -162,9 +166,10 @@ def _speaks_of(text: str, name: str) -> bool:
     return any(re.search(rf"\b{word}\b", text) for word in spoken)
 
 
-def _field(name: str, schema: Mapping[str, Any], described: Mapping[str, Any]) -> Field:
+def _field(name: str, schema: Mapping[str, Any], described: Mapping[str, Any], models: Mapping[str, Any]) -> Field:
     options = schema.get("anyOf", [schema])
     part = next(option for option in options if option.get("type") != "null")
+    part = models[part["$ref"].rpartition("/")[2]] if "$ref" in part else part
     return Field(
         name=name,
         kind=_kind(part),
