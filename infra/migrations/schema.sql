@@ -1463,6 +1463,7 @@ CREATE INDEX refresh_quarantine_newest ON refresh.refresh_quarantine USING btree
 CREATE INDEX refresh_quarantine_open ON refresh.refresh_quarantine USING btree (table_schema, table_name, quarantine_id) WHERE (resolved_at IS NULL);
 CREATE INDEX refresh_quarantine_quarantined ON refresh.refresh_quarantine USING btree (quarantined_at);
 CREATE INDEX refresh_quarantine_task ON refresh.refresh_quarantine USING btree (run_id, table_schema, table_name, slice_no);
+CREATE INDEX refresh_run_backfill ON refresh.refresh_run USING btree ((((request -> 'backfill'::text) ->> 'id'::text))) WHERE (request ? 'backfill'::text);
 CREATE INDEX refresh_run_created ON refresh.refresh_run USING btree (created_at DESC);
 CREATE INDEX refresh_run_open ON refresh.refresh_run USING btree (created_at) WHERE (status = 'running'::text);
 CREATE INDEX refresh_run_release ON refresh.refresh_run USING btree (((request ->> 'release_of'::text))) WHERE (request ? 'release_of'::text);

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from shared.domain.errors import RefreshError, StoreRefused
 from shared.domain.ids import RunId, TableName
+from shared.operations import documents
 from shared.operations.requests import Asking, TablesBusy, TablesUnknown, find
 from shared.ports import Session, Store
 from shared.sql import statement
@@ -48,6 +49,22 @@ def request_backfills(
     with store.transaction() as session:
         session.run(statement("lock_requests"))
         return [_request(session, _numbered(asking, n), table, wanted) for n, table in enumerate(tables)]
+
+
+def preview_backfill(store: Store, table: TableName, wanted: BackfillRange, *, subject: str) -> str:
+    """What a backfill would look at, as JSON: it is asked for, and that is taken back.
+
+    Raises TablesUnknown, TablesBusy, NotFillable.
+    """
+    key = {"schema": table.schema, "name": table.name}
+    with store.transaction(statement_timeout=10.0) as session:
+        session.run("SAVEPOINT untouched")
+        _request(session, Asking(subject=subject, key=None, body={}), table, wanted)
+        session.run("ROLLBACK TO SAVEPOINT untouched")
+        text = documents.read_in(session, "preview_backfill", **key, first=wanted.first, last=wanted.last)
+    if text is None:
+        raise TablesUnknown([str(table)])
+    return text
 
 
 def cancel_backfill(store: Store, backfill_id: UUID, *, subject: str) -> bool:

@@ -64,6 +64,89 @@ def test_progress_and_time_left(days: Api) -> None:
         100,
     )
     assert 295 <= found["seconds_left"] <= 360
+    assert 0.8 <= found["rows_per_second"] <= 1.1
+
+
+def test_it_costs_what_its_runs_billed_together(days: Api) -> None:
+    first = days.trigger("days", backfill=RANGE | {"visible": "slice"}).get_json()
+    days.plane.deliver_owed()
+    days.plane.run(
+        "SELECT refresh.insert_backfill_run(backfill_id, 'public.days', scope_from, scope_to, 'x', false)"
+        " FROM refresh.refresh_backfill"
+    )
+    days.plane.deliver_owed()
+    days.plane.run(
+        "INSERT INTO refresh.refresh_job_cost (job_id, run_id, table_schema, table_name, step, bytes_billed, usd,"
+        " settled_at) SELECT run_id, run_id, table_schema, table_name, 'plan', 1073741824, 0.5, now()"
+        " FROM refresh.refresh_task"
+    )
+    found = days.get(f"/api/refresh/backfills/{first['backfills'][0]}")
+    assert (found["runs"], found["bytes_billed"], found["usd"]) == (2, 2 * 2**30, 1.0)
+
+
+def preview(days: Api, table: str = "days", **range_: Any) -> Any:
+    body = {"table": f"public.{table}"} | RANGE | range_
+    return days("POST", "/api/refresh/backfills/preview", json=body)
+
+
+def test_a_preview_tells_what_is_published_and_begins_nothing(days: Api) -> None:
+    days.trigger("more")
+    days.plane.deliver_owed()
+    days.plane.run("UPDATE refresh.refresh_table_registry SET scope_bucket = 'month' WHERE table_name = 'days'")
+    days.plane.run(
+        "INSERT INTO refresh.refresh_partition_state (table_schema, table_name, scope, fingerprint, definition_hash,"
+        " snapshot_at, rows, run_id) SELECT 'public', 'days', month, 'f', 'h', now(), 1000000, run_id"
+        " FROM refresh.refresh_run, unnest('{2024-12-01,2025-01-01,2025-02-01,2025-04-01}'::text[]) AS month"
+    )
+    found = preview(days, **{"from": "2025-01-15", "to": "2025-02-02"})
+    assert found.status_code == 200, found.text
+    assert found.get_json() == {
+        "table": "public.days",
+        "scope_from": "2025-01-01",
+        "scope_to": "2025-02-28",
+        "days": 59,
+        "visible": "end",
+        "scopes_published": 2,
+        "rows_published": 2_000_000,
+        "parts": 8,
+        "seconds_estimated": None,
+        "bytes_estimated": None,
+        "usd_estimated": None,
+    }
+    assert days.get("/api/refresh/backfills")["items"] == []
+    assert days.get("/api/refresh/audit?event=backfill_requested")["items"] == []
+
+
+def test_a_preview_goes_by_what_the_last_slices_took(days: Api) -> None:
+    days.trigger("days")
+    days.plane.deliver_owed()
+    days.plane.claim("days")
+    started = "now() - interval '10 seconds'"
+    counts = dict.fromkeys(
+        ("rows_received", "rows_expected", "rows_read", "source_rows_expected", "rows_staged"), "1000"
+    )
+    days.plane.slice("days", 1, "done", **counts, bytes_billed="10000", started_at=started, finished_at="now()")
+    days.plane.run(
+        "INSERT INTO refresh.refresh_partition_state (table_schema, table_name, scope, fingerprint, definition_hash,"
+        " snapshot_at, rows, run_id) SELECT 'public', 'days', '2025-02-03', 'f', 'h', now(), 5000, run_id"
+        " FROM refresh.refresh_run"
+    )
+    found = preview(days).get_json()
+    lanes = days.get("/api/refresh/config/public.days")["parallelism"]
+    assert (found["scopes_published"], found["bytes_estimated"]) == (1, 50_000)
+    assert found["seconds_estimated"] == pytest.approx(50 / lanes, abs=1)
+    assert found["usd_estimated"] == pytest.approx(50_000 / 2**40 * 6.25, abs=1e-6)
+
+
+def test_a_preview_is_refused_as_the_request_would_be(days: Api) -> None:
+    days.plane.register("plain")
+    assert preview(days, "plain").get_json()["type"] == "urn:refresh:problem:not_fillable"
+    assert preview(days, "nothing").status_code == 404
+    assert preview(days, **{"from": "2025-04-01"}).get_json()["type"] == "urn:refresh:problem:empty_range"
+    days.trigger("days", backfill=RANGE)
+    assert preview(days).get_json()["type"] == "urn:refresh:problem:already_running"
+    body = {"table": "public.more"} | RANGE
+    assert days("POST", "/api/refresh/backfills/preview", json=body, token=VIEWER).status_code == 403
 
 
 def test_several_tables_are_asked_for_at_once_and_once(days: Api) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import pytest
 
 from tests.api.conftest import Api
+from tests.api.test_backfills import RANGE, days
 from tests.api.test_dead_letters import letter
 from tests.api.test_status import refreshed
 from tests.api.test_webhooks import Hooks, hooks
 from tests.web.conftest import Visit
 
-__all__ = ["hooks"]
+__all__ = ["days", "hooks"]
 
 
 def pages(api: Api, hooks: Hooks) -> list[str]:
@@ -24,6 +25,7 @@ def pages(api: Api, hooks: Hooks) -> list[str]:
     run_id = api.get("/api/refresh/runs")["items"][-1]["run_id"]
     open_run = api.trigger("a_table_with_a_name_that_is_as_long_as_names_of_tables_can_be").get_json()["run_id"]
     api.plane.deliver_owed()
+    backfill = api.trigger("days", backfill=RANGE).get_json()["backfills"][0]
     hook = hooks.create(description="On call")["endpoint_id"]
     hooks("POST", f"/{hook}/test", expect=202)
     return [
@@ -44,6 +46,10 @@ def pages(api: Api, hooks: Hooks) -> list[str]:
         "/tables/public.b/promote",
         "/tables/public.b/demote",
         f"/runs/{run_id}/rollback",
+        "/backfills",
+        "/backfills/new?table=public.days",
+        f"/backfills/{backfill}",
+        f"/backfills/{backfill}/cancel",
         "/webhooks",
         "/webhooks/new",
         f"/webhooks/{hook}",
@@ -58,6 +64,7 @@ def pages(api: Api, hooks: Hooks) -> list[str]:
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1440, "light"), (1440, "dark"), (390, "light"), (390, "dark")])
+@pytest.mark.usefixtures("days")
 def test_every_page(api: Api, hooks: Hooks, visit: Visit, width: int, scheme: str) -> None:
     visitor = visit(width=width, scheme=scheme)
     for path in pages(api, hooks):
@@ -65,6 +72,7 @@ def test_every_page(api: Api, hooks: Hooks, visit: Visit, width: int, scheme: st
         visitor.check_accessible()
 
 
+@pytest.mark.usefixtures("days")
 def test_every_page_is_among_them(api: Api, hooks: Hooks) -> None:
     """A page that is added is looked at too."""
     adapter = api.app.url_map.bind("localhost")

@@ -18,6 +18,7 @@ def test_a_shadow_is_looked_at_promoted_and_demoted(api: Api, orders: ShadowedOr
     orders.next_day()
     visitor = visit()
     page = visitor.open("/tables/public.orders")
+    page.get_by_text("More actions").click()
     page.get_by_role("link", name="Its shadow").click()
     expect(page.get_by_text("0 of 2 clean days in a row")).to_be_visible()
     expect(page.get_by_role("row", name="2025-06-03")).to_contain_text("differs")

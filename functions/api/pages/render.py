@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
@@ -22,7 +23,11 @@ _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
 NOTHING = "–"
 _TOKEN = Markup('<input type="hidden" name="{}" value="{}">')
 _MENU = (
+    ("overview", "Overview", "overview.show"),
     ("runs", "Runs", "runs.listed"),
+    ("backfills", "Backfills", "backfills.listed"),
+)
+_MORE = (
     ("quarantine", "Quarantine", "quarantine.show"),
     ("dead_letters", "Dead letters", "dead_letters.show"),
     ("webhooks", "Webhooks", "webhooks.listed"),
@@ -55,6 +60,7 @@ def set_up(app: Flask) -> None:
         number=number,
         size=size,
         duration=duration,
+        lasted=lasted,
         usd=dollars,
         state=words.state,
         breakable=breakable,
@@ -63,15 +69,16 @@ def set_up(app: Flask) -> None:
         asset=address,
         offers=offers,
         nothing=NOTHING,
-        menu=_menu,
+        menu=lambda: _menu(_MENU),
+        further_menu=lambda: _menu(_MORE),
         with_query=with_query,
         reason_advice=reasons.advice,
     )
 
 
-def _menu() -> list[tuple[str, str, str]]:
-    """Sections beside the overview: name, label, address."""
-    return [(name, label, url_for(f"pages.{show}")) for name, label, show in _MENU]
+def _menu(sections: Sequence[tuple[str, str, str]]) -> list[tuple[str, str, str]]:
+    """Sections of the page: name, label, address."""
+    return [(name, label, url_for(f"pages.{show}")) for name, label, show in sections]
 
 
 def moment(value: datetime | str | None) -> str:
@@ -120,6 +127,13 @@ def duration(milliseconds: float | None) -> str:
     if seconds < _HOUR:
         return f"{int(seconds // _MINUTE)} min {int(seconds % _MINUTE)} s"
     return f"{int(seconds // _HOUR)} h {int(seconds % _HOUR // _MINUTE)} min"
+
+
+def lasted(of: Mapping[str, Any], now: datetime) -> float:
+    """Milliseconds from when something was asked for to its end, or to now."""
+    begun, ended = _time(of["created_at"]), _time(of["finished_at"])
+    assert begun is not None, "whatever was asked for was asked for at some time"
+    return ((ended or now) - begun).total_seconds() * 1000
 
 
 def breakable(name: str) -> Markup:

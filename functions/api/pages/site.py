@@ -8,6 +8,7 @@ from functions.api.access import PAGES, anybody, check_same_origin, for_people
 from functions.api.pages import (
     assets,
     audit,
+    backfills,
     configuration,
     dead_letters,
     holds,
@@ -38,6 +39,7 @@ for part in (
     configuration,
     holds,
     rollback,
+    backfills,
     shadows,
     quarantine,
     webhooks,

@@ -51,6 +51,7 @@ _STATES = {
     "rolled back": State(word="rolled back", tone="care", sign="skip"),
     "clean": State(word="clean", tone="good", sign="check"),
     "differs": State(word="differs", tone="care", sign="warning"),
+    "cancelled": State(word="cancelled", tone="calm", sign="slash"),
     "resolved": State(word="resolved", tone="good", sign="check"),
     "not_equal": State(word="not equal", tone="bad", sign="warning"),
     "passed": State(word="passed", tone="good", sign="check"),

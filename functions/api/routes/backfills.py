@@ -1,4 +1,4 @@
-"""Backfills: GET …/backfills, GET …/backfills/{backfill_id}, POST …/backfills/{backfill_id}/cancel"""
+"""Backfills: GET …/backfills, POST …/backfills/preview, GET …/backfills/{backfill_id}, POST …/{backfill_id}/cancel"""
 
 from __future__ import annotations
 
@@ -7,16 +7,25 @@ from uuid import UUID
 
 from flask import Blueprint
 from pydantic import TypeAdapter
+from pydantic_core import from_json
 
 from functions.api.access import caller
 from functions.api.contract import call
 from functions.api.problems import not_found
-from functions.api.schemas.backfills import Backfill, Backfills, BackfillsQuery
+from functions.api.routes.runs import days_of, refusal
+from functions.api.schemas.backfills import (
+    Backfill,
+    BackfillPreview,
+    BackfillPreviewRequest,
+    Backfills,
+    BackfillsQuery,
+)
 from functions.api.schemas.fields import Pagination
 from shared import wiring
+from shared.domain.errors import RefreshError
 from shared.domain.ids import TableName
 from shared.operations import documents
-from shared.operations.backfill import cancel_backfill
+from shared.operations.backfill import cancel_backfill, preview_backfill
 from shared.sql import statement
 
 routes = Blueprint("backfills", __name__)
@@ -30,11 +39,30 @@ def backfills(query: BackfillsQuery) -> Backfills:
     """Backfills, newest first, with how far each is."""
     table = TableName.parse(query.table) if query.table else None
     key: dict[str, Any] = {"schema": table.schema if table else None, "name": table.name if table else None}
-    page = {"offset": query.offset, "limit": query.page_size}
+    page = {"offset": query.offset, "limit": query.page_size, "usd_per_tib": wiring.settings().refresh_usd_per_tib}
     with wiring.store().transaction(statement_timeout=10.0) as session:
         total = session.run(statement("count_backfills"), **key)[0]["total"]
         text = documents.read_in(session, "read_backfills", **key, **page, backfill_id=None)
     return Backfills(items=_ITEMS.validate_json(text or "[]"), pagination=Pagination.of(query, total))
+
+
+@routes.post("/api/refresh/backfills/preview")
+@call(BackfillPreview, tag="backfills", errors=(404, 409, 415))
+def preview_of_backfill(json: BackfillPreviewRequest) -> BackfillPreview:
+    """What a backfill would look at. Refused as the trigger would refuse it; nothing is begun.
+
+    404: the table is not registered. 409: it is being filled, the range has no day (`empty_range`), or its scopes are
+    no dates (`not_fillable`).
+    """
+    try:
+        text = preview_backfill(wiring.store(), TableName.parse(json.table), days_of(json), subject=caller().subject)
+    except RefreshError as error:
+        raise refusal(error) from error
+    found = from_json(text)
+    estimated = found["bytes_estimated"]
+    price = wiring.settings().refresh_usd_per_tib
+    usd = None if estimated is None else round(estimated / 2**40 * price, 6)
+    return BackfillPreview(**found | {"visible": json.visible, "usd_estimated": usd})
 
 
 @routes.get("/api/refresh/backfills/<uuid:backfill_id>")
@@ -55,7 +83,14 @@ def cancel(backfill_id: UUID) -> Backfill:
 
 def _read(backfill_id: UUID) -> Backfill:
     text = documents.read(
-        wiring.store(), "read_backfills", backfill_id=backfill_id, schema=None, name=None, offset=0, limit=1
+        wiring.store(),
+        "read_backfills",
+        backfill_id=backfill_id,
+        schema=None,
+        name=None,
+        offset=0,
+        limit=1,
+        usd_per_tib=wiring.settings().refresh_usd_per_tib,
     )
     found = _ITEMS.validate_json(text or "[]")
     if not found:

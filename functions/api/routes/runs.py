@@ -85,19 +85,21 @@ def trigger(headers: TriggerHeaders, json: TriggerRequest) -> tuple[RunAccepted,
 def _backfill(
     asking: Asking, tables: list[TableName], wanted: BackfillRequest
 ) -> tuple[RunAccepted, HTTPStatus, dict[str, str]]:
-    if wanted.first > wanted.last:
-        raise Refused(HTTPStatus.CONFLICT, "empty_range", "backfill: from is after to, so there is no day in between.")
-    days = BackfillRange(first=wanted.first, last=wanted.last, visible=wanted.visible)
     try:
-        made = request_backfills(wiring.store(), asking, tables=tables, wanted=days)
-    except NotFillable as error:
-        raise Refused(HTTPStatus.CONFLICT, "not_fillable", f"{error}") from error
+        made = request_backfills(wiring.store(), asking, tables=tables, wanted=days_of(wanted))
     except RefreshError as error:
         raise refusal(error) from error
     publish_owed()
     url = run_url(made[0].run_id)
     answer = RunAccepted(run_id=made[0].run_id, url=url, backfills=[one.backfill_id for one in made])
     return answer, HTTPStatus.ACCEPTED, {"Location": url}
+
+
+def days_of(wanted: BackfillRequest) -> BackfillRange:
+    """The range that a request names; refused where it has no day."""
+    if wanted.first > wanted.last:
+        raise Refused(HTTPStatus.CONFLICT, "empty_range", "backfill: from is after to, so there is no day in between.")
+    return BackfillRange(first=wanted.first, last=wanted.last, visible=wanted.visible)
 
 
 @routes.get("/api/refresh/runs")
@@ -191,6 +193,8 @@ def refusal(error: RefreshError) -> RefreshError | Refused:
         case KeyReused():
             detail = "This Idempotency-Key was used for another request. Use a new key, or send that request again."
             return Refused(HTTPStatus.CONFLICT, "idempotency_key_reused", detail)
+        case NotFillable():
+            return Refused(HTTPStatus.CONFLICT, "not_fillable", f"{error}")
         case NothingToRefresh() | RunOpen():
             return Refused(
                 HTTPStatus.CONFLICT, "nothing_to_do" if isinstance(error, NothingToRefresh) else "run_open", f"{error}."

@@ -23,6 +23,28 @@ class BackfillRequest(Body):
     )
 
 
+class BackfillPreviewRequest(BackfillRequest):
+    """A range of one table."""
+
+    table: TableText
+
+
+class BackfillPreview(Answer):
+    """What a backfill would look at. Only what differs from what is published is read; figures are of reading all."""
+
+    table: str
+    scope_from: date = Field(description="The first day, in whole buckets.")
+    scope_to: date
+    days: int
+    visible: Visible
+    scopes_published: int = Field(description="Published scopes of the range, each of which is compared.")
+    rows_published: int
+    parts: int = Field(description="slice: about so many runs, if all that is published had to be read again.")
+    seconds_estimated: int | None = Field(description="The same, at the rate of the last two weeks; null: not known.")
+    bytes_estimated: int | None = Field(description="What that would bill, by what the last slices did.")
+    usd_estimated: float | None
+
+
 class Backfill(Answer):
     """A range of scopes of a table that is being loaded, or was."""
 
@@ -42,7 +64,11 @@ class Backfill(Answer):
     batches_done: int
     rows_total: int | None = Field(description="Rows to be read; null until it is known.")
     rows_loaded: int
+    rows_per_second: float | None = Field(description="So far; null before the first rows, and when it has ended.")
     seconds_left: int | None = Field(description="By the rows read so far; null while nothing is known.")
+    runs: int = Field(description="Its runs so far, the one that looked at the range included.")
+    bytes_billed: int = Field(description="By all of them.")
+    usd: float
 
 
 class BackfillsQuery(Paged):

@@ -19,6 +19,17 @@
     }
   });
 
+  // A menu closes when somebody goes elsewhere.
+  const closeMenus = (but) => {
+    for (const menu of document.querySelectorAll("details.menu[open]")) { if (menu !== but) { menu.open = false; } }
+  };
+  document.addEventListener("click", (event) => closeMenus(event.target.closest("details.menu")));
+  document.addEventListener("focusin", (event) => closeMenus(event.target.closest("details.menu")));
+  document.addEventListener("keydown", (event) => {
+    const menu = event.key === "Escape" && event.target.closest("details.menu[open]");
+    if (menu) { menu.open = false; menu.querySelector("summary").focus(); }
+  });
+
   // A form is sent once, however often its button is pressed.
   document.addEventListener("submit", (event) => {
     const form = event.target;
