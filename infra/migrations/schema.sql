@@ -465,6 +465,15 @@ CREATE TABLE refresh.refresh_source_schema (
     CONSTRAINT refresh_source_schema_columns_check CHECK ((jsonb_typeof(columns) = 'array'::text))
 );
 
+CREATE TABLE refresh.refresh_stale_told (
+    table_schema text NOT NULL,
+    table_name text NOT NULL,
+    since timestamp with time zone NOT NULL,
+    told_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+    CONSTRAINT refresh_stale_told_pkey PRIMARY KEY (table_schema, table_name),
+    CONSTRAINT refresh_stale_told_table_schema_table_name_fkey FOREIGN KEY (table_schema, table_name) REFERENCES refresh.refresh_table_registry(table_schema, table_name) ON DELETE CASCADE
+);
+
 CREATE TABLE refresh.refresh_table_registry (
     table_schema text NOT NULL,
     table_name text NOT NULL,
@@ -1457,6 +1466,7 @@ CREATE INDEX refresh_job_cost_started ON refresh.refresh_job_cost USING btree (s
 CREATE INDEX refresh_job_cost_task ON refresh.refresh_job_cost USING btree (run_id, table_schema, table_name);
 CREATE INDEX refresh_outbox_owed ON refresh.refresh_outbox USING btree (outbox_id) WHERE (published_at IS NULL);
 CREATE INDEX refresh_outbox_published ON refresh.refresh_outbox USING btree (published_at) WHERE (published_at IS NOT NULL);
+CREATE INDEX refresh_partition_state_quarantined ON refresh.refresh_partition_state USING btree (table_schema, table_name) INCLUDE (rows_quarantined) WHERE (rows_quarantined > 0);
 CREATE INDEX refresh_partition_state_refused ON refresh.refresh_partition_state USING btree (table_schema, table_name) WHERE (refused_at IS NOT NULL);
 CREATE INDEX refresh_publish_table ON refresh.refresh_publish USING btree (table_schema, table_name, publish_id DESC);
 CREATE INDEX refresh_quarantine_newest ON refresh.refresh_quarantine USING btree (quarantine_id DESC, table_schema, table_name);
@@ -1476,7 +1486,7 @@ CREATE INDEX refresh_task_group ON refresh.refresh_task USING btree (run_id, pub
 CREATE INDEX refresh_task_history ON refresh.refresh_task USING btree (table_schema, table_name, finished_at DESC);
 CREATE INDEX refresh_task_of_run ON refresh.refresh_task USING btree (run_id) INCLUDE (status, bytes_billed);
 CREATE INDEX refresh_task_open ON refresh.refresh_task USING btree (run_id) WHERE (status = ANY (ARRAY['queued'::text, 'running'::text]));
-CREATE INDEX refresh_task_verified ON refresh.refresh_task USING btree (table_schema, table_name, finished_at DESC) WHERE ((mode = 'verify'::text) AND (status = ANY (ARRAY['success'::text, 'warning'::text])));
+CREATE INDEX refresh_task_verified ON refresh.refresh_task USING btree (table_schema, table_name, finished_at DESC) WHERE ((mode = 'verify'::text) AND (status = ANY (ARRAY['success'::text, 'warning'::text, 'failed'::text])));
 CREATE INDEX webhook_delivery_ended ON refresh.webhook_delivery USING btree (created_at) WHERE (state <> 'pending'::text);
 CREATE INDEX webhook_delivery_listed ON refresh.webhook_delivery USING btree (endpoint_id, created_at DESC, delivery_id DESC);
 CREATE INDEX webhook_delivery_pending ON refresh.webhook_delivery USING btree (endpoint_id, next_attempt_at) WHERE (state = 'pending'::text);
@@ -3258,6 +3268,11 @@ SELECT run_id FROM run
 $$;
 REVOKE EXECUTE ON FUNCTION refresh.insert_backfill_run FROM PUBLIC;
 
+CREATE FUNCTION refresh.interval_hours(frequency_hours integer, trigger_hours integer)
+    RETURNS integer
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN ((ceil(((frequency_hours)::double precision / (trigger_hours)::double precision)))::integer * trigger_hours);
+
 CREATE FUNCTION refresh.is_number(value jsonb, lowest numeric, highest numeric, whole boolean DEFAULT false)
     RETURNS boolean
     LANGUAGE sql IMMUTABLE STRICT
@@ -3350,6 +3365,27 @@ LEFT JOIN pg_amop m ON m.amopfamily = c.opcfamily AND m.amoplefttype = c.opcinty
 LEFT JOIN pg_operator o ON o.oid = m.amopopr
 LEFT JOIN pg_namespace n ON n.oid = o.oprnamespace
 $$;
+
+CREATE FUNCTION refresh.late_reports()
+    RETURNS TABLE("table" text, report text, since timestamp with time zone)
+    LANGUAGE plpgsql STABLE
+    SET search_path=pg_catalog, pg_temp
+    AS $$
+DECLARE
+    warehouse text;
+BEGIN
+    FOR warehouse IN
+        SELECT r.table_schema FROM refresh.refresh_table_registry r
+        WHERE r.handler = 'search_queries' AND r.table_name = 'search_query_performance' AND r.mode = 'live'
+            AND EXISTS (SELECT FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+                WHERE n.nspname = r.table_schema AND p.proname = 'late_reports' AND p.pronargs = 0)
+        ORDER BY r.table_schema
+    LOOP
+        RETURN QUERY EXECUTE format(
+            'SELECT %L, concat_ws('' '', l.client_id, l.marketplace_id, l.report_period, l.period_start), l.since FROM %I.late_reports() l',
+            warehouse || '.search_query_performance', warehouse);
+    END LOOP;
+END $$;
 
 CREATE FUNCTION refresh.make_shadow(of_schema text, of_name text)
     RETURNS text
@@ -3528,6 +3564,48 @@ BEGIN
     END LOOP;
     RETURN owed;
 END $$;
+
+CREATE FUNCTION refresh.owe_stale_tables(trigger_hours integer)
+    RETURNS bigint
+    LANGUAGE sql
+    SET search_path=pg_catalog, pg_temp
+    AS $$
+WITH stale AS MATERIALIZED (
+    SELECT r.table_schema, r.table_name, r.frequency_hours, r.next_refresh_at, good.data_as_of, coalesce(good.data_as_of, r.created_at) AS since
+    FROM refresh.refresh_table_registry r
+    CROSS JOIN LATERAL (
+        SELECT coalesce(r.scanned_snapshot_at, (
+            SELECT coalesce(n.snapshot_at, t.finished_at)
+            FROM refresh.refresh_task t
+            JOIN refresh.refresh_run n USING (run_id)
+            WHERE t.table_schema = r.table_schema AND t.table_name = r.table_name AND t.mode = 'live'
+                AND t.status IN ('success', 'no_new_data', 'warning')
+            ORDER BY t.finished_at DESC
+            LIMIT 1)) AS data_as_of
+    ) good
+    WHERE r.mode = 'live' AND coalesce(good.data_as_of, r.created_at)
+        < now() - make_interval(hours => refresh.interval_hours(r.frequency_hours, owe_stale_tables.trigger_hours) + 1)
+), newly AS (
+    INSERT INTO refresh.refresh_stale_told AS told (table_schema, table_name, since)
+    SELECT s.table_schema, s.table_name, s.since FROM stale s
+    ON CONFLICT (table_schema, table_name) DO UPDATE SET since = excluded.since, told_at = excluded.told_at
+    WHERE told.since < excluded.since
+    RETURNING told.table_schema, told.table_name, told.told_at
+), owed AS (
+    INSERT INTO refresh.refresh_outbox (topic, payload)
+    SELECT 'refresh-events', jsonb_build_object(
+        'id', gen_random_uuid(), 'type', 'data.stale',
+        'occurred_at', to_char(newly.told_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+        'run_id', NULL, 'table', newly.table_schema || '.' || newly.table_name,
+        'data', jsonb_build_object(
+            'data_as_of', to_char(stale.data_as_of AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+            'frequency_hours', stale.frequency_hours,
+            'next_refresh_at', to_char(stale.next_refresh_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')))
+    FROM newly JOIN stale USING (table_schema, table_name)
+    RETURNING 1
+)
+SELECT count(*) FROM owed
+$$;
 
 CREATE FUNCTION refresh.promote(target text, force boolean DEFAULT false, reason text DEFAULT NULL::text, requested_by text DEFAULT CURRENT_USER)
     RETURNS jsonb
@@ -5334,6 +5412,19 @@ BEGIN
     ORDER BY now.period_start;
 END $$;
 
+CREATE FUNCTION sqp.late_reports()
+    RETURNS TABLE(client_id text, marketplace_id text, report_period text, period_start date, since timestamp with time zone)
+    LANGUAGE sql STABLE
+    SET search_path=pg_catalog, pg_temp
+    AS $$
+SELECT told.client_id, told.marketplace_id, told.report_period, told.period_start, told.alerted_at
+FROM sqp.stale_alert AS told
+WHERE NOT EXISTS (
+    SELECT FROM sqp.search_query_market AS market
+    WHERE (market.client_id, market.marketplace_id, market.report_period) = (told.client_id, told.marketplace_id, told.report_period)
+        AND market.period_start >= told.period_start)
+$$;
+
 CREATE FUNCTION sqp.lost_purchases(client text, marketplace text, report_period text, first_period date, last_period date DEFAULT NULL::date, min_clicks bigint DEFAULT 5, max_rows integer DEFAULT 50)
     RETURNS TABLE(search_query_key text, search_query text, n_periods bigint, asin_impression_count bigint, asin_click_count bigint, asin_cart_add_count bigint, asin_purchase_count bigint, search_query_volume bigint, total_query_impression_count bigint, total_click_count bigint, total_cart_add_count bigint, total_purchase_count bigint, lost_purchases_headroom numeric, lost_purchases_gap numeric, lost_purchases_rest numeric, lost_purchases_visibility numeric)
     LANGUAGE plpgsql STABLE
@@ -5973,13 +6064,16 @@ COMMENT ON FUNCTION refresh.failing_rows(pg_catalog.text) IS 'How many rows a qu
 COMMENT ON FUNCTION refresh.grant_access(pg_catalog.text) IS 'Lets the loader fill, and the API and dashboards read, the tables of a schema, those made later by the caller included.';
 COMMENT ON FUNCTION refresh.held_scopes(refresh.refresh_task) IS 'What a run has kept from being published of a table: all that changed, or the scopes that a check has held.';
 COMMENT ON FUNCTION refresh.hold_to_decide(pg_catalog.text,pg_catalog.uuid) IS 'The held task (of the run, or the latest), locked; an error with SQLSTATE RF… says why there is nothing to decide.';
+COMMENT ON FUNCTION refresh.interval_hours(integer,integer) IS 'How often a table can be refreshed at best, in hours: its frequency in whole intervals of the daily trigger.';
 COMMENT ON FUNCTION refresh.is_wanted(pg_catalog.text[],pg_catalog.text[],pg_catalog.text,pg_catalog.text) IS 'Whether an endpoint with these filters gets the event.';
 COMMENT ON FUNCTION refresh.key_match(pg_catalog.regclass,pg_catalog.text[]) IS 'Condition that t and u have the same key.';
+COMMENT ON FUNCTION refresh.late_reports() IS 'Reports that are missing past their alert, of every registered warehouse.';
 COMMENT ON FUNCTION refresh.make_shadow(pg_catalog.text,pg_catalog.text) IS 'Makes the shadow of a registered table, empty, unless there is one of the table''s shape; returns its name in refresh_shadow.';
 COMMENT ON FUNCTION refresh.make_undo(refresh.refresh_table_registry,pg_catalog.uuid) IS 'The table for what a promotion overwrites, as shared/refresh/undo.py makes it; NULL where nothing has to be kept.';
 COMMENT ON TABLE refresh.managed_schema IS 'Schemas whose tables register themselves by a comment that has, at its end, refresh: {…}: options of refresh.register_table as JSON.';
 COMMENT ON FUNCTION refresh.mode_allows(pg_catalog.text,pg_catalog.text) IS 'Whether a run of that mode may be made of a table of that mode: it may go less far, never further.';
 COMMENT ON FUNCTION refresh.owe_stale_events(timestamp with time zone) IS 'Owes the data.stale events of every registered warehouse; called by the sweep. Returns how many.';
+COMMENT ON FUNCTION refresh.owe_stale_tables(integer) IS 'Owes a data.stale event, once, for each live table whose data is older than its interval and an hour; called by the sweep. Returns how many.';
 COMMENT ON FUNCTION refresh.promote(pg_catalog.text,boolean,pg_catalog.text,pg_catalog.text) IS 'Makes what is in a table''s shadow live, after shadow_clean_days clean days, or before by force with a reason. One transaction, a run of its own, which refresh.roll_back takes back. Returns the run and the rows written.';
 COMMENT ON FUNCTION refresh.promoted_run(refresh.refresh_table_registry,refresh.refresh_shadow,pg_catalog.jsonb,pg_catalog.text) IS 'A promotion is a run of its own, so that history, events and rollback know it.';
 COMMENT ON FUNCTION refresh.publishes_in_the_way(refresh.refresh_publish) IS 'Later publishes of the table, the newest first, that touch the same rows and have to be taken back before.';
@@ -6031,6 +6125,8 @@ COMMENT ON COLUMN refresh.refresh_shadow_report.columns IS 'JSON object, column 
 COMMENT ON COLUMN refresh.refresh_shadow_report.missing IS 'Rows of the shadow that the live table has not; extra: the other way round; differing: by key in both, with other values.';
 COMMENT ON TABLE refresh.refresh_shadow_state IS 'refresh_partition_state of the shadows; a promotion makes it the table''s.';
 COMMENT ON TABLE refresh.refresh_source_schema IS 'A source''s columns as of the last publish of its table: what differs from them is drift.';
+COMMENT ON TABLE refresh.refresh_stale_told IS 'A table whose staleness was told by a data.stale event: once until its data is newer.';
+COMMENT ON COLUMN refresh.refresh_stale_told.since IS 'The moment that its data was of; of a table without data, when it was registered.';
 COMMENT ON TABLE refresh.refresh_table_registry IS 'A table or materialized view that is refreshed, and how.';
 COMMENT ON COLUMN refresh.refresh_table_registry.checks IS 'What is checked before a publish: thresholds of the gates (table_min_ratio, max_deleted_share, scope_min_ratio, scope_history), null_share, range and allowed_values of columns, row_count, custom_sql, quarantine; the data''s own checks by name, {"max": fraction of rows, "outcome": "warn", "hold" or "off"}; expected_days and stale_days after a period''s end.';
 COMMENT ON COLUMN refresh.refresh_table_registry.column_map IS 'JSON object, source column to target column; null leaves a column out.';
@@ -6411,6 +6507,7 @@ COMMENT ON FUNCTION sqp.keyword_funnel(pg_catalog.text,pg_catalog.text,pg_catalo
 COMMENT ON FUNCTION sqp.keyword_market_share(pg_catalog.text,pg_catalog.text,pg_catalog.text,pg_catalog.text,pg_catalog.date,pg_catalog.date) IS 'The shares of each own ASIN in the market of one query: own sums of the ASIN ÷ market sums of the query over the periods given. They add up to the shares of sqp.keyword_funnel; the market figures are the same on every row.';
 COMMENT ON FUNCTION sqp.keyword_sums(pg_catalog.text,pg_catalog.text,pg_catalog.text,pg_catalog.date[],pg_catalog.text[]) IS 'As sqp.query_sums, for the queries of the given keys.';
 COMMENT ON FUNCTION sqp.keyword_trend(pg_catalog.text,pg_catalog.text,pg_catalog.text,pg_catalog.text,pg_catalog.date,pg_catalog.date) IS 'One query period by period. A _change is now ÷ the period before − 1, a _gap_pp the share now − the share before in percentage points; both are NULL where the period before was not reported or, for a change, was 0. Periods without the query are left out, not filled.';
+COMMENT ON FUNCTION sqp.late_reports() IS 'Reports that are missing past their alert, of a client, marketplace and report period that have none of a later period either.';
 COMMENT ON FUNCTION sqp.lost_purchases(pg_catalog.text,pg_catalog.text,pg_catalog.text,pg_catalog.date,pg_catalog.date,bigint,integer) IS 'Purchases that went elsewhere, by query. headroom = P − p; gap = max(0, c·P/C − p), at the market''s purchase rate; rest = max(0, c·(P − p)/(C − c) − p), at that of the rest of the market; visibility = max(0, P·i/I − p), at the own impression share. NULL where the denominator is 0. Queries with at least min_clicks own clicks, largest gap first.';
 COMMENT ON FUNCTION sqp.map_asin(pg_catalog.text,pg_catalog.text,pg_catalog.text,pg_catalog.text,pg_catalog.text) IS 'Puts an ASIN of a marketplace under a brand; origin is manual or automatic, and manual beats automatic.';
 COMMENT ON FUNCTION sqp.map_asins_by_title(pg_catalog.text) IS 'Makes the automatic entries of a client anew: an ASIN goes to the brand whose name or term, the longest, stands in its latest title as whole words. Returns how many entries changed.';

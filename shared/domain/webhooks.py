@@ -21,6 +21,7 @@ EVENT_TYPES = (
 )
 TEST_EVENT = "webhook.test"
 TROUBLE = ("refresh.failed", "refresh.warning", "refresh.held", "refresh.recovered", "data.stale")
+DISABLED_BY_HAND = "disabled by an operator"
 """What people want to be told: a Slack channel gets these unless it asks for others."""
 
 

@@ -57,8 +57,17 @@ class Orchestrator:
                 advance_backfills(self.store)
                 return "advanced"
             case Sweep():  # of no run: what it owes belongs to the traces of its runs
-                Sweeper(store=self.store, bus=self.bus, source=self.source, verification=self.verification).sweep()
+                self._sweeper().sweep()
                 return "swept"
+
+    def _sweeper(self) -> Sweeper:
+        return Sweeper(
+            store=self.store,
+            bus=self.bus,
+            source=self.source,
+            schedule=self.schedule,
+            verification=self.verification,
+        )
 
     def _scheduled_instant(self, delivery: Delivery) -> datetime:
         if delivery.published_at is None:

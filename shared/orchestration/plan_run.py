@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 
 import structlog
 
 from shared.domain.ids import RunId, TableName
 from shared.orchestration.advance import advance, advance_run, skip
 from shared.planning.readiness import Skipped
-from shared.planning.schedule import Schedule
+from shared.planning.schedule import Schedule, daily_key
 from shared.ports import Row, Session, Source, Store
 from shared.sql import statement
 
@@ -19,11 +19,6 @@ DISABLED = "disabled"
 MODE_NOT_ALLOWED = "mode_not_allowed"
 BACKFILL_PRIORITY = 1000
 """Behind everything else."""
-
-
-def daily_key(instant: datetime) -> str:
-    """The idempotency key of the daily run for a scheduled instant (aware)."""
-    return f"schedule:daily:{instant.astimezone(UTC).isoformat().replace('+00:00', 'Z')}"
 
 
 def plan_daily(store: Store, source: Source, schedule: Schedule, instant: datetime) -> RunId | None:

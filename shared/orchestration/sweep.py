@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 
 import structlog
@@ -34,6 +35,7 @@ class Sweeper:
     store: Store
     bus: Bus
     source: Source
+    schedule: Schedule
     verification: Schedule | None = None
 
     def sweep(self) -> None:
@@ -77,9 +79,10 @@ class Sweeper:
 
     def _tell_stale(self) -> None:
         with self.store.transaction() as session:
-            owed = session.run(statement("owe_stale_events"))[0]["owed"]
+            now: datetime = session.run("SELECT now() AS now")[0]["now"]
+            owed = session.run(statement("owe_stale_events"), trigger_hours=self.schedule.hours(now))[0]["owed"]
         if owed:
-            _log.warning("data_stale", periods=owed)
+            _log.warning("data_stale", events=owed)
 
     def _runs(self, name: str) -> list[RunId]:
         with self.store.transaction() as session:

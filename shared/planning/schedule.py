@@ -13,6 +13,11 @@ from shared.domain.errors import ConfigurationError
 _DAY_HOURS = 24
 
 
+def daily_key(instant: datetime) -> str:
+    """The idempotency key of the daily run for a scheduled instant (aware)."""
+    return f"schedule:daily:{instant.astimezone(UTC).isoformat().replace('+00:00', 'Z')}"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Schedule:
     """The daily trigger's cron expression (five fields) and the time zone that it is read in."""
@@ -40,6 +45,11 @@ class Schedule:
         start = moment.astimezone(self.zone) + timedelta(microseconds=1)
         found: datetime = croniter(self.cron, start, max_years_between_matches=8).get_prev(datetime)
         return found.astimezone(UTC)
+
+    def hours(self, moment: datetime) -> int:
+        """Hours between the two latest instants not after `moment`: no table can be refreshed more often by itself."""
+        latest = self.floor(moment)
+        return max(1, round((latest - self.floor(latest - timedelta.resolution)).total_seconds() / 3600))
 
     def next_refresh_at(self, scheduled_for: datetime, frequency_hours: int) -> datetime:
         """When a table that was planned for `scheduled_for` (aware) is due again, in UTC.

@@ -15,16 +15,53 @@ SELECT json_build_object(
     'dead_letters', (
         SELECT count(*) FROM refresh.refresh_dead_letter d
         WHERE d.received_at >= now() - interval '7 days' AND d.replayed_at IS NULL),
-    'not_equal', (
+    'registered_at', (SELECT min(r.created_at) FROM refresh.refresh_table_registry r WHERE r.mode = 'live'),
+    'daily_due_at', CAST(:daily_due_at AS timestamptz),
+    'daily_came', EXISTS (SELECT FROM refresh.refresh_run n WHERE n.idempotency_key = :daily_key),
+    'late_reports', (
+        SELECT coalesce(json_agg(late ORDER BY late."table"), '[]')
+        FROM (
+            SELECT l."table", count(*) AS reports, min(l.since) AS since, array_agg(l.report ORDER BY l.place) FILTER (WHERE l.place <= 3) AS named
+            FROM (
+                SELECT r.*, row_number() OVER (PARTITION BY r."table" ORDER BY r.since, r.report) AS place FROM refresh.late_reports() r
+            ) l
+            GROUP BY l."table"
+        ) late),
+    'inputs_not_refreshed', (
+        SELECT coalesce(json_object_agg(input."table", input.dependents), '{}')
+        FROM (
+            SELECT i.table_schema || '.' || i.table_name AS "table",
+                array_agg(d.table_schema || '.' || d.table_name ORDER BY d.table_schema, d.table_name) AS dependents
+            FROM refresh.refresh_table_registry i
+            JOIN refresh.refresh_dependency d ON (d.depends_on_schema, d.depends_on_name) = (i.table_schema, i.table_name)
+            JOIN refresh.refresh_table_registry r ON (r.table_schema, r.table_name) = (d.table_schema, d.table_name)
+            WHERE i.mode <> 'live' AND r.mode = 'live'
+            GROUP BY i.table_schema, i.table_name
+        ) input),
+    'backfills_ended_badly', (
+        SELECT coalesce(json_agg(b ORDER BY b."table"), '[]')
+        FROM (
+            SELECT DISTINCT ON (b.table_schema, b.table_name) b.table_schema || '.' || b.table_name AS "table", b.status,
+                b.scope_from, b.scope_to, b.reason, b.error, b.finished_at
+            FROM refresh.refresh_backfill b
+            ORDER BY b.table_schema, b.table_name, b.created_at DESC
+        ) b
+        WHERE b.status IN ('failed', 'held')),
+    'webhooks_failing', (
+        SELECT coalesce(json_agg(json_build_object('url', e.url, 'since', coalesce(e.failing_since, e.updated_at)) ORDER BY e.url), '[]')
+        FROM refresh.webhook_endpoint e
+        WHERE (e.state = 'disabled' AND e.disabled_reason IS DISTINCT FROM :disabled_by_hand)
+            OR (e.state = 'enabled' AND e.failing_since < now() - interval '1 hour')),
+    'verifications', (
         SELECT coalesce(json_agg(json_build_object('table', v.table_schema || '.' || v.table_name, 'run_id', v.run_id,
-            'finished_at', v.finished_at, 'error', v.error) ORDER BY v.table_schema, v.table_name), '[]')
+            'finished_at', v.finished_at, 'error', coalesce(v.error, v.reason), 'status', v.status) ORDER BY v.table_schema, v.table_name), '[]')
         FROM refresh.refresh_table_registry r
         CROSS JOIN LATERAL (
-            SELECT t.table_schema, t.table_name, t.run_id, t.finished_at, t.error, t.status FROM refresh.refresh_task t
+            SELECT t.table_schema, t.table_name, t.run_id, t.finished_at, t.reason, t.error, t.status FROM refresh.refresh_task t
             WHERE t.table_schema = r.table_schema AND t.table_name = r.table_name
-                AND t.mode = 'verify' AND t.status IN ('success', 'warning')
+                AND t.mode = 'verify' AND t.status IN ('success', 'warning', 'failed')
             ORDER BY t.finished_at DESC LIMIT 1) v
-        WHERE r.mode = 'live' AND v.status = 'warning'),
+        WHERE r.mode = 'live' AND v.status IN ('warning', 'failed')),
     'recent_activity', (
         SELECT coalesce(json_agg(a), '[]')
         FROM (

@@ -1,8 +1,9 @@
 -- Every table, or one, as it stands: what it does now, how its last refresh (of its own mode) ended, how old its data is. An interval is how often the
--- table can be refreshed at best; it is stale an hour after one has passed.
+-- table can be refreshed at best: its frequency in whole triggers; it is stale an hour after one has passed. A backfill refreshes nothing, so
+-- how it ended says nothing of the table.
 SELECT coalesce(json_agg(listed ORDER BY listed."table"), '[]')::text AS document
 FROM (
-    SELECT r.table_schema || '.' || r.table_name AS "table", r.handler, r.mode, r.priority, r.frequency_hours,
+    SELECT r.table_schema || '.' || r.table_name AS "table", r.handler, r.mode, r.priority, r.frequency_hours, age.interval_hours,
         CASE WHEN open.status IS NOT NULL THEN open.status
             WHEN r.mode = 'disabled' THEN 'disabled'
             ELSE coalesce(latest.status, 'never_refreshed') END AS status,
@@ -17,15 +18,23 @@ FROM (
         latest.finished_at AS last_finished_at,
         CASE WHEN latest.status NOT IN ('success', 'no_new_data') THEN left(coalesce(latest.error, latest.reason), 1000) END
             AS recent_error,
+        coalesce(quarantined.rows, 0) AS rows_in_quarantine, NOT EXISTS (
+            SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace s ON s.oid = c.relnamespace
+            WHERE s.nspname = r.table_schema AND c.relname = r.table_name) AS is_missing,
         hold.document AS hold, undone.rolled_back, open.progress
     FROM refresh.refresh_table_registry r
-    CROSS JOIN LATERAL (SELECT greatest(r.frequency_hours, CAST(:trigger_hours AS integer)) AS interval_hours) age
+    CROSS JOIN LATERAL (SELECT refresh.interval_hours(r.frequency_hours, :trigger_hours) AS interval_hours) age
     LEFT JOIN refresh.materialized_view_refresh_status view USING (table_schema, table_name)
+    LEFT JOIN (
+        SELECT p.table_schema, p.table_name, sum(p.rows_quarantined) AS rows
+        FROM refresh.refresh_partition_state p WHERE p.rows_quarantined > 0 GROUP BY p.table_schema, p.table_name
+    ) quarantined USING (table_schema, table_name)
     LEFT JOIN LATERAL (
         SELECT t.status, t.reason, t.error, t.run_id, t.finished_at
         FROM refresh.refresh_task t
+        JOIN refresh.refresh_run n USING (run_id)
         WHERE t.table_schema = r.table_schema AND t.table_name = r.table_name AND t.mode = coalesce(nullif(r.mode, 'disabled'), 'live')
-            AND t.finished_at IS NOT NULL
+            AND t.finished_at IS NOT NULL AND n.request -> 'backfill' IS NULL
         ORDER BY t.finished_at DESC
         LIMIT 1
     ) latest ON true

@@ -7,7 +7,7 @@ from datetime import datetime
 from uuid import UUID, uuid4
 
 from shared.domain.webhook_url import NO_LOOPBACK, LoopbackReceivers, WebhookUrl
-from shared.domain.webhooks import TROUBLE, Endpoint, EndpointKind, EndpointState
+from shared.domain.webhooks import DISABLED_BY_HAND, TROUBLE, Endpoint, EndpointKind, EndpointState
 from shared.ports import Session, Store
 from shared.sql import statement
 from shared.webhooks.records import acting, endpoint_of, read_endpoint
@@ -23,7 +23,6 @@ from shared.webhooks.rules import (
 )
 from shared.webhooks.sealing import EndpointSecrets, new_secret
 
-DISABLED_BY_HAND = "disabled by an operator"
 _SHOWN_END = 4
 
 

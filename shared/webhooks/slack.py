@@ -50,6 +50,13 @@ def _headline(kind: str, table: object, data: dict[str, Any]) -> str:
 
 def _details(data: dict[str, Any]) -> list[str]:
     lines = []
+    if data.get("data_as_of"):
+        lines.append(f"Its data is of {_escaped(data['data_as_of'])}")
+    if data.get("period_start"):
+        report = " ".join(
+            str(data.get(name)) for name in ("client_id", "marketplace_id", "report_period", "period_start")
+        )
+        lines.append(f"A report has not come: {_escaped(report)}")
     if data.get("reason"):
         lines.append(f"Reason: `{_escaped(data['reason'])}`")
     if data.get("error"):

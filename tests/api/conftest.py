@@ -46,7 +46,7 @@ class Api:
 
     def trigger(self, *tables: str, key: str | None = None, **body: Any) -> TestResponse:
         headers = {} if key is None else {"Idempotency-Key": key}
-        named = {"tables": [f"public.{one}" for one in tables]} if tables else {}
+        named = {"tables": [one if "." in one else f"public.{one}" for one in tables]} if tables else {}
         return self("POST", "/api/refresh/trigger", json=named | body, headers=headers)
 
 

@@ -12,19 +12,29 @@ def overview(api: Api) -> tuple[str, list[tuple[str, str, str | None]]]:
     return status["overall_status"], [(one["severity"], one["kind"], one["table"]) for one in status["alerts"]]
 
 
-def refreshed(api: Api, name: str, *, hours_ago: float, status: str = "success") -> None:
+def refreshed(api: Api, name: str, *, hours_ago: float, status: str = "success", schema: str = "public") -> None:
     """The table shows data of so many hours ago."""
-    api.trigger(name, force=True)
+    api.trigger(f"{schema}.{name}" if schema != "public" else name, force=True)
     api.plane.deliver_owed()
     api.plane.finish(name, status)
     api.plane.deliver_owed()
     api.plane.run(
         "UPDATE refresh.refresh_table_registry SET last_refreshed_at = now(),"
-        " next_refresh_at = now() + interval '1 day',"
-        f" scanned_snapshot_at = now() - interval '{hours_ago} hours', last_data_period = '2025-01-05'"
-        " WHERE table_name = :name",
+        " next_refresh_at = now() + interval '1 day', last_data_period = '2025-01-05' WHERE table_name = :name",
         name=name,
     )
+    shows(api, name, hours_ago=hours_ago)
+
+
+def shows(api: Api, name: str, *, hours_ago: float) -> None:
+    """What it shows is of so many hours ago, by its registration and by its refreshes."""
+    for relation, column in (("refresh_table_registry", "scanned_snapshot_at"), ("refresh_run", "snapshot_at")):
+        one = "run_id IN (SELECT run_id FROM refresh.refresh_task WHERE table_name = :name)"
+        api.plane.run(
+            f"UPDATE refresh.{relation} SET {column} = now() - interval '{hours_ago} hours'"
+            f" WHERE {one if relation == 'refresh_run' else 'table_name = :name'}",
+            name=name,
+        )
 
 
 def table(api: Api, name: str) -> dict[str, Any]:

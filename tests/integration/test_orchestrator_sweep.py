@@ -181,3 +181,41 @@ def test_a_sweep_that_cannot_publish_does_the_rest_and_says_so(plane: ControlPla
         plane.sweep()
     assert plane.run("SELECT status FROM refresh.refresh_run") == [{"status": "success"}]
     assert plane.run("SELECT FROM refresh.refresh_heartbeat WHERE name = 'sweep'") == []
+
+
+def test_a_table_that_becomes_stale_is_told_once_until_its_data_is_newer(plane: ControlPlane) -> None:
+    """No task ends where the daily trigger does not come, so nothing else would tell."""
+    plane.register("a", "b", "c", "view")
+    plane.register("shadow", mode="shadow")
+    plane.run("UPDATE refresh.refresh_table_registry SET created_at = now() - interval '9 days'")
+    shows(plane, "a", hours=26)
+    shows(plane, "b", hours=24.9)
+    shows(plane, "shadow", hours=100)
+    plane.run("UPDATE refresh.refresh_table_registry SET frequency_hours = 168 WHERE table_name = 'view'")
+    shows(plane, "view", hours=170)
+    for expected in (["a", "c", "view"], [], []):
+        assert told_stale(plane) == expected
+    (told,) = (one.payload for one in plane.bus.of_topic("refresh-events") if one.payload["table"] == "public.a")
+    assert (told["type"], told["run_id"], told["data"]["frequency_hours"]) == ("data.stale", None, 24)
+    assert told["data"]["data_as_of"].endswith("Z")
+    shows(plane, "a", hours=25.5)
+    assert told_stale(plane) == ["a"]
+    shows(plane, "a", hours=1)
+    assert told_stale(plane) == []
+
+
+def shows(plane: ControlPlane, name: str, *, hours: float) -> None:
+    plane.run(
+        f"UPDATE refresh.refresh_table_registry SET scanned_snapshot_at = now() - interval '{hours} hours'"
+        " WHERE table_name = :name",
+        name=name,
+    )
+
+
+def told_stale(plane: ControlPlane) -> list[str]:
+    """The tables that one sweep tells to be stale."""
+    before = len(plane.bus.of_topic("refresh-events"))
+    plane.sweep()
+    events = plane.bus.of_topic("refresh-events")[before:]
+    assert {one.payload["type"] for one in events} <= {"data.stale"}
+    return sorted(one.payload["table"].removeprefix("public.") for one in events)

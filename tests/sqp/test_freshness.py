@@ -122,6 +122,19 @@ def test_a_missing_report_is_told_once(two_weeks: Connection) -> None:
     assert {event["data"]["client_id"] for event in events} == {"c1"}
 
 
+def test_a_report_is_late_from_its_alert_until_it_or_a_later_one_is_there(two_weeks: Connection) -> None:
+    def late() -> list[date]:
+        return [one["period_start"] for one in call(two_weeks, "late_reports()")]
+
+    assert late() == []
+    two_weeks.run("SELECT sqp.owe_stale_events(:at)", at=_at(24))
+    assert sorted(late()) == [SUNDAY + timedelta(weeks=2), SUNDAY + timedelta(weeks=3)]
+    fill(two_weeks, [_report(SUNDAY + timedelta(weeks=3), client="c2")])
+    assert len(late()) == 2, "that is another client's"
+    fill(two_weeks, [_report(SUNDAY + timedelta(weeks=2))])
+    assert late() == [SUNDAY + timedelta(weeks=3)]
+
+
 def test_a_long_silence_raises_no_storm(two_weeks: Connection) -> None:
     [[owed]] = two_weeks.run("SELECT sqp.owe_stale_events(:at)", at=_at(700))
     assert owed == 5
@@ -144,4 +157,8 @@ def test_the_sweep_tells_of_every_registered_warehouse(migrated_url: str) -> Non
     events = plane.bus.of_topic("refresh-events")
     assert [event.payload["type"] for event in events] == ["data.stale"] * len(events)
     assert 1 <= len(events) <= 2
+    late = plane.run("SELECT * FROM refresh.late_reports()")
+    assert {one["table"] for one in late} == {"sqp.search_query_performance"}
+    assert {one["report"][:10] for one in late} == {"c1 US WEEK"}
+    assert len(late) == len(events)
     plane.store.close()

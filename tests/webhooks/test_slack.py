@@ -35,6 +35,17 @@ def test_what_went_wrong_and_how_much_moved() -> None:
     ]
 
 
+def test_what_is_stale_says_since_when_or_what_has_not_come() -> None:
+    old = {"data_as_of": "2025-06-01T04:00:00.000000Z", "frequency_hours": 24, "next_refresh_at": None}
+    assert text_of(event(type="data.stale", data=old)).splitlines()[1:] == [
+        "Its data is of 2025-06-01T04:00:00.000000Z"
+    ]
+    report = {"client_id": "c1", "marketplace_id": "US", "report_period": "WEEK", "period_start": "2025-01-05"}
+    assert text_of(event(type="data.stale", data=report)).splitlines()[1:] == [
+        "A report has not come: c1 US WEEK 2025-01-05"
+    ]
+
+
 def test_nobody_is_mentioned_and_nothing_linked_by_an_events_text() -> None:
     hostile = "<!channel> <@U1> <https://evil.example|click>"
     message = json.dumps(slack_message(event(table=None, data={"message": hostile, "error": hostile})))

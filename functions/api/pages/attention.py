@@ -13,7 +13,7 @@ _EACH = 4
 """So many tables with the same trouble are shown one by one; more are one line, with the way to all of them."""
 _NAMED = 5
 _GRAVITY = {"not_equal": 0, "failed": 1, "held": 2, "stale": 3}
-_FILTER = {"skipped": "attention", "quarantined": "attention", "never_refreshed": "never"}
+_FILTER = {"skipped": "attention", "quarantined": "attention", "never_refreshed": "never", "not_refreshed": "other"}
 _STATE = {"quarantined": "warning"}
 _OF_ALL = {
     "failed": "The last refresh failed; they show the data of before.",
@@ -23,9 +23,16 @@ _OF_ALL = {
     "skipped": "Their last refresh was skipped.",
     "quarantined": "They were published, with a warning.",
     "never_refreshed": "They have never been refreshed.",
+    "missing": "Postgres does not have them any more.",
+    "not_refreshed": "They are not live, so nothing refreshes them; their data is old, or others are made from them.",
+    "not_verified": "They could not be verified.",
+    "data_late": "Reports are overdue at their sources.",
+    "backfill_failed": "Their last backfill did not bring what it should.",
 }
 _TITLES = {
     "sweep_silent": "The sweep",
+    "schedule_silent": "The daily trigger",
+    "webhook_failing": "Webhooks",
     "messages_owed": "Messages",
     "dead_letters": "Dead letters",
 }

@@ -56,7 +56,7 @@ _STATES = {
     "not_equal": State(word="not equal", tone="bad", sign="warning"),
     "passed": State(word="passed", tone="good", sign="check"),
 }
-_MACHINERY = ("sweep_silent", "messages_owed")
+_MACHINERY = ("sweep_silent", "schedule_silent", "messages_owed")
 
 
 def state(name: str) -> State:

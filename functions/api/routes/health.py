@@ -8,8 +8,8 @@ from http import HTTPStatus
 
 from flask import Blueprint
 
-from functions.api.alerts import SWEEP_SILENCE
 from functions.api.contract import call
+from functions.api.machinery_alerts import SWEEP_SILENCE
 from functions.api.schemas.health import Component, Components, Health
 from shared import wiring
 from shared.operations.health import Probe, Unwell, examine

@@ -12,8 +12,9 @@ from functions.api.contract import call
 from functions.api.schemas.status import Facts, Status, TableStatus
 from shared import wiring
 from shared.domain.ids import TableName
+from shared.domain.webhooks import DISABLED_BY_HAND
 from shared.operations import documents
-from shared.planning.schedule import Schedule
+from shared.planning.schedule import Schedule, daily_key
 from shared.ports import Session
 
 routes = Blueprint("status", __name__)
@@ -47,22 +48,22 @@ def overview() -> tuple[list[TableStatus], Facts]:
 
 def overview_in(session: Session) -> tuple[list[TableStatus], Facts]:
     """The same in the caller's transaction."""
-    tables = documents.read_in(session, "read_status_tables", **_ALL, trigger_hours=trigger_hours())
-    facts = documents.read_in(session, "read_status_facts")
+    now = datetime.now(UTC)
+    due = _schedule().floor(now)
+    tables = documents.read_in(session, "read_status_tables", **_ALL, trigger_hours=_schedule().hours(now))
+    daily = {"daily_due_at": due, "daily_key": daily_key(due)}
+    facts = documents.read_in(session, "read_status_facts", **daily, disabled_by_hand=DISABLED_BY_HAND)
     return _TABLES.validate_json(tables or "[]"), Facts.model_validate_json(facts or "{}")
 
 
 def status_of(table: TableName) -> TableStatus | None:
     """One table; None when it is not registered."""
     which = {"schema": table.schema, "name": table.name}
-    text = documents.read(wiring.store(), "read_status_tables", **which, trigger_hours=trigger_hours())
+    hours = _schedule().hours(datetime.now(UTC))
+    text = documents.read(wiring.store(), "read_status_tables", **which, trigger_hours=hours)
     return next(iter(_TABLES.validate_json(text or "[]")), None)
 
 
-def trigger_hours() -> int:
-    """Hours between two daily triggers around now: no table can be refreshed more often by itself."""
+def _schedule() -> Schedule:
     settings = wiring.settings()
-    schedule = Schedule.parse(settings.refresh_schedule, settings.refresh_time_zone)
-    latest = schedule.floor(datetime.now(UTC))
-    before = schedule.floor(latest.replace(microsecond=0) - (datetime.resolution))
-    return max(1, round((latest - before).total_seconds() / 3600))
+    return Schedule.parse(settings.refresh_schedule, settings.refresh_time_zone)

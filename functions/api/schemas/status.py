@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Literal
 from uuid import UUID
 
@@ -51,6 +51,7 @@ class TableStatus(Answer):
     mode: str
     priority: int
     frequency_hours: int
+    interval_hours: int = Field(description="How often it can be refreshed at best: its frequency in whole triggers.")
     status: TableState = Field(description="What it does now, or how its last refresh ended.")
     is_stale: bool = Field(description="Whether its data is older than one interval and an hour.")
     freshness_score: float = Field(ge=0, le=1, description="1: no older than one interval; 0: two intervals or more.")
@@ -63,6 +64,8 @@ class TableStatus(Answer):
     last_run_id: UUID | None
     last_finished_at: datetime | None
     recent_error: str | None
+    rows_in_quarantine: int = Field(description="Rows of what is published that the table could not take.")
+    is_missing: bool = Field(description="Whether Postgres has no such table any more.")
     hold: Hold | None
     rolled_back: Rollback | None = Field(
         description="What was taken back last, as long as no other content of the same scopes was published."
@@ -96,13 +99,42 @@ class LastDay(Answer):
     bytes_billed: int
 
 
-class NotEqual(Answer):
-    """A table whose last verification found that it does not hold what its source had."""
+class Verification(Answer):
+    """A table whose last verification found a difference (warning), or could not be made (failed)."""
 
     table: str
     run_id: UUID
     finished_at: datetime
+    status: Literal["warning", "failed"]
     error: str | None
+
+
+class LateReports(Answer):
+    """Reports of a warehouse that should have come, and have not."""
+
+    table: str
+    reports: int
+    named: list[str]
+    since: datetime
+
+
+class EndedBackfill(Answer):
+    """The last backfill of a table, which did not bring what it should."""
+
+    table: str
+    status: Literal["failed", "held"]
+    scope_from: date
+    scope_to: date
+    reason: str | None
+    error: str | None
+    finished_at: datetime
+
+
+class FailingWebhook(Answer):
+    """An endpoint that nothing reaches."""
+
+    url: str
+    since: datetime
 
 
 class Facts(Answer):
@@ -115,7 +147,16 @@ class Facts(Answer):
     messages_owed: int
     owed_since: datetime | None
     dead_letters: int
-    not_equal: list[NotEqual]
+    registered_at: datetime | None = Field(description="When the first of the live tables was registered.")
+    daily_due_at: datetime
+    daily_came: bool = Field(description="Whether there is a run of the daily trigger that was due last.")
+    late_reports: list[LateReports]
+    inputs_not_refreshed: dict[str, list[str]] = Field(
+        description="Tables that are not live, with the live ones that depend on them."
+    )
+    backfills_ended_badly: list[EndedBackfill]
+    webhooks_failing: list[FailingWebhook]
+    verifications: list[Verification]
     recent_activity: list[Activity]
 
 
@@ -130,10 +171,17 @@ class Alert(Answer):
         "quarantined",
         "skipped",
         "never_refreshed",
+        "not_refreshed",
+        "missing",
+        "data_late",
+        "backfill_failed",
         "sweep_silent",
+        "schedule_silent",
         "messages_owed",
         "dead_letters",
         "not_equal",
+        "not_verified",
+        "webhook_failing",
     ]
     table: str | None
     message: str
@@ -151,6 +199,7 @@ class Statistics(Answer):
     running: int
     failed: int
     held: int
+    missing: int
     disabled: int
     runs_open: int
     last_day: LastDay
