@@ -113,7 +113,7 @@ def _said(table: Document) -> str:
     if status == "running" and table["phase"] == "loading":
         return f"loading, slices {table['slices_done']}/{table['slices_total']}"
     if table["waits_for"]:
-        return f"staged, waits for {', '.join(table['waits_for'])}"
+        return f"{'staged, ' if status == 'running' else ''}waits for {', '.join(table['waits_for'])}"
     return table["phase"] if status == "running" else status
 
 

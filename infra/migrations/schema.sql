@@ -4685,6 +4685,41 @@ WITH RECURSIVE over (table_schema, table_name) AS (
 SELECT table_schema || '.' || table_name FROM over WHERE (table_schema, table_name) <> (of_schema, of_name) ORDER BY 1
 $$;
 
+CREATE FUNCTION refresh.waits_for(task refresh.refresh_task)
+    RETURNS text[]
+    LANGUAGE sql STABLE
+    SET search_path=pg_catalog, pg_temp
+    AS $$
+SELECT nullif(CASE
+    WHEN task.finished_at IS NOT NULL THEN NULL
+    WHEN task.phase = 'staged' THEN ARRAY(
+        SELECT m.table_schema || '.' || m.table_name FROM refresh.refresh_task m
+        WHERE m.run_id = task.run_id AND m.publish_group = task.publish_group
+            AND m.status IN ('queued', 'running') AND m.phase IN ('planning', 'loading')
+        ORDER BY m.table_schema, m.table_name)
+    WHEN task.status = 'queued' AND task.owed_at IS NULL AND task.mode <> 'verify' THEN ARRAY(
+        SELECT i.table_schema || '.' || i.table_name
+        FROM refresh.refresh_dependency d
+        JOIN refresh.refresh_task i
+            ON i.run_id = task.run_id AND (i.table_schema, i.table_name) = (d.depends_on_schema, d.depends_on_name)
+        WHERE (d.table_schema, d.table_name) = (task.table_schema, task.table_name) AND i.mode = task.mode
+            AND i.status IN ('queued', 'running')
+            AND (i.publish_group IS DISTINCT FROM task.publish_group OR task.publish_group IS NULL OR i.phase IN ('planning', 'loading'))
+        ORDER BY i.table_schema, i.table_name)
+END, '{}')
+$$;
+
+CREATE FUNCTION refresh.waits_since(task refresh.refresh_task)
+    RETURNS timestamp with time zone
+    LANGUAGE sql STABLE
+    SET search_path=pg_catalog, pg_temp
+    AS $$
+SELECT CASE WHEN task.phase = 'staged' THEN coalesce((
+    SELECT max(a.at) FROM refresh.refresh_audit_log a
+    WHERE a.run_id = task.run_id AND (a.table_schema, a.table_name) = (task.table_schema, task.table_name) AND a.event = 'task_staged'
+), task.started_at, task.created_at) ELSE task.created_at END
+$$;
+
 CREATE FUNCTION refresh.watch_input(relation regclass)
     RETURNS void
     LANGUAGE plpgsql
@@ -6171,6 +6206,8 @@ COMMENT ON FUNCTION refresh.table_shape(pg_catalog.regclass) IS 'Columns and uni
 COMMENT ON FUNCTION refresh.unique_keys(pg_catalog.regclass) IS 'Sorted columns of each unique index that can serve as a key: whole, valid, plain columns.';
 COMMENT ON FUNCTION refresh.views_over(pg_catalog.text[]) IS 'Registered materialized views that depend on the tables; in the order of depth each comes after those that it reads.';
 COMMENT ON FUNCTION refresh.views_over_table(pg_catalog.text,pg_catalog.text) IS 'Live materialized views that depend on a table, also through one another.';
+COMMENT ON FUNCTION refresh.waits_for(refresh.refresh_task) IS 'The tables of its run that an open task waits for: those of its publish group that are not staged, or its inputs. NULL: none.';
+COMMENT ON FUNCTION refresh.waits_since(refresh.refresh_task) IS 'When an open task began to wait: when it was staged, or, before it has begun, when it was made.';
 COMMENT ON FUNCTION refresh.watch_input(pg_catalog.regclass) IS 'Lets changes of a table raise its version, so that registered materialized views that read it are refreshed.';
 COMMENT ON TABLE refresh.webhook_delivery IS 'One event on its way to one endpoint; event_id is the webhook-id of every attempt.';
 COMMENT ON TABLE refresh.webhook_endpoint IS 'A receiver of events, and which of them it gets.';

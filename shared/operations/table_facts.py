@@ -13,7 +13,7 @@ from shared.ports import Store
 
 def read(store: Store, table: TableName) -> dict[str, Any]:
     """`checks`: what each found the last time; `dependents`: tables that depend on it;
-    `quarantined`: rows of the last refresh by reason and column."""
+    `quarantined`: rows of the last refresh by reason and column; `waits`: what it waits for now, and since when."""
     text = documents.read(store, "read_table_facts", schema=table.schema, name=table.name)
     found: dict[str, Any] = from_json(text or "{}")
     return found

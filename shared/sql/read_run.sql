@@ -15,11 +15,8 @@ CROSS JOIN LATERAL (
     SELECT sum(t.bytes_billed) AS bytes_billed,
         json_agg(json_build_object(
             'table', t.table_schema || '.' || t.table_name, 'handler', t.handler, 'mode', t.mode, 'status', t.status, 'phase', t.phase,
-            'publish_group', t.publish_group, 'waits_for', CASE WHEN t.phase = 'staged' AND t.finished_at IS NULL THEN (
-                SELECT json_agg(m.table_schema || '.' || m.table_name ORDER BY m.table_schema, m.table_name)
-                FROM refresh.refresh_task m
-                WHERE m.run_id = t.run_id AND m.publish_group = t.publish_group
-                    AND m.status IN ('queued', 'running') AND m.phase IN ('planning', 'loading')) END,
+            'publish_group', t.publish_group, 'waits_for', to_json(waiting.tables),
+            'waits_since', CASE WHEN waiting.tables IS NOT NULL THEN refresh.waits_since(t) END,
             'reason', t.reason, 'error', left(t.error, 4000), 'attempt', t.attempt, 'force', t.force, 'created_at', t.created_at,
             'started_at', t.started_at, 'finished_at', t.finished_at,
             'duration_ms', refresh.duration_ms(t.started_at, coalesce(t.finished_at, now())),
@@ -35,6 +32,10 @@ CROSS JOIN LATERAL (
             'bigquery_job_id', t.bigquery_job_id, 'details', t.details, 'slices', coalesce(slices.listed, '[]')
         ) ORDER BY t.priority, t.table_schema, t.table_name) AS listed
     FROM refresh.refresh_task t
+    CROSS JOIN LATERAL (
+        SELECT CASE WHEN t.status IN ('queued', 'running') AND (t.status = 'queued' OR t.phase = 'staged')
+            THEN refresh.waits_for(t) END AS tables
+    ) waiting
     LEFT JOIN refresh.refresh_publish p USING (run_id, table_schema, table_name)
     LEFT JOIN LATERAL (
         SELECT json_agg(json_build_object(

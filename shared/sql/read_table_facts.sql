@@ -1,5 +1,5 @@
 -- What a table's page shows beside its history: what each check found the last time, what
--- depends on it, and what of its last refresh lies in quarantine.
+-- depends on it, what of its last refresh lies in quarantine, and what it waits for now.
 SELECT json_build_object(
     'checks', (
         SELECT coalesce(json_agg(checked ORDER BY checked.failed DESC, checked.metric), '[]')
@@ -22,6 +22,14 @@ SELECT json_build_object(
             WHERE c.run_id IS NOT DISTINCT FROM c.newest
             GROUP BY c.metric
         ) checked),
+    'waits', (
+        SELECT json_build_object('run_id', t.run_id, 'publish_group', t.publish_group, 'phase', t.phase,
+            'waits_for', refresh.waits_for(t), 'waits_since', refresh.waits_since(t))
+        FROM refresh.refresh_task t
+        WHERE t.table_schema = :schema AND t.table_name = :name AND t.status IN ('queued', 'running')
+            AND refresh.waits_for(t) IS NOT NULL
+        ORDER BY t.created_at
+        LIMIT 1),
     'dependents', (
         SELECT coalesce(json_agg(json_build_object('table', d.table_schema || '.' || d.table_name, 'kind', d.kind)
             ORDER BY d.table_schema, d.table_name), '[]')

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from tests.api.conftest import Api
+from tests.api.conftest import Api, forget
 
 
 def bill(api: Api, table: str, job: str, started: str, tebibytes: int | None, usd: float | None = None) -> None:
@@ -46,6 +48,11 @@ def test_a_month_by_table_and_in_all(billed: Api) -> None:
             {"table": "public.b", "jobs": 1, "runs": 1, "bytes_billed": 3 * 2**40, "usd": 15.0},
             {"table": "public.a", "jobs": 2, "runs": 1, "bytes_billed": 2 * 2**40, "usd": 11.25},
         ],
+        "days": [
+            {"day": "2025-06-01", "jobs": 1, "bytes_billed": 2**40, "usd": 5.0},
+            {"day": "2025-06-15", "jobs": 1, "bytes_billed": 3 * 2**40, "usd": 15.0},
+            {"day": "2025-06-30", "jobs": 1, "bytes_billed": 2**40, "usd": 6.25},
+        ],
     }
 
 
@@ -57,3 +64,38 @@ def test_a_month_without_jobs(api: Api) -> None:
 @pytest.mark.parametrize("month", ["2025-13", "2025", "june", "2025-06-01", "1999-01"])
 def test_what_is_no_month_is_refused(api: Api, month: str) -> None:
     assert api("GET", f"/api/refresh/costs?month={month}").status_code == 422
+
+
+def test_what_was_spent_today_beside_the_caps(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REFRESH_MAX_BYTES_BILLED_PER_DAY", str(10 * 2**40))
+    forget()
+    api.plane.register("a", max_bytes_billed_per_day=4 * 2**40)
+    api.plane.register("b", max_bytes_billed=2**40)
+    api.plane.register("c", "d")
+    api.plane.daily()
+    (at,) = api.plane.run(
+        "SELECT CAST(now AS text) AS now, CAST(now - interval '1 day' AS text) AS yesterday FROM now() AS now"
+    )
+    now, yesterday = at["now"], at["yesterday"]
+    bill(api, "a", "1", now, 1)
+    bill(api, "a", "2", yesterday, 100)
+    bill(api, "c", "3", now, 2)
+    bill(api, "d", "4", now, None)
+    api.plane.run("UPDATE refresh.refresh_job_cost SET bytes_reserved = CAST(2 AS bigint) ^ 40 WHERE job_id = '4'")
+
+    def found() -> Any:
+        return api.get("/api/refresh/costs/today")
+
+    def table(name: str, spent: int, cap: int | None = None, daily: int | None = None) -> dict[str, Any]:
+        return {
+            "table": f"public.{name}",
+            "bytes_spent": spent * 2**40,
+            "max_bytes_billed": cap,
+            "max_bytes_billed_per_day": daily,
+        }
+
+    capped = [table("a", 1, daily=4 * 2**40), table("c", 2)]
+    assert (found()["bytes_spent"], found()["max_bytes_billed_per_day"]) == (4 * 2**40, 10 * 2**40)
+    assert found()["tables"] == [*capped, table("d", 1), table("b", 0, cap=2**40)]
+    api.plane.finish("d", "failed")
+    assert found()["tables"] == [*capped, table("b", 0, cap=2**40)], "what was reserved is free again"

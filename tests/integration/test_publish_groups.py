@@ -192,4 +192,9 @@ def test_a_run_shows_what_a_staged_table_waits_for(migrated_url: str) -> None:
     engine.close()
     assert tables["public.items"]["waits_for"] == ["public.others", "public.totals"]
     assert tables["public.others"]["waits_for"] is None
+    assert tables["public.totals"]["waits_for"] == ["public.others"], "inside of a group staged inputs are enough"
+    since = {name: table["waits_since"] for name, table in tables.items()}
+    assert since["public.others"] is None
+    assert since["public.totals"] == tables["public.totals"]["created_at"]
+    assert since["public.items"] > since["public.totals"]
     assert {table["publish_group"] for table in tables.values()} == {"shop"}

@@ -46,6 +46,7 @@ def pages(api: Api, hooks: Hooks) -> list[str]:
         "/tables/public.b/promote",
         "/tables/public.b/demote",
         f"/runs/{run_id}/rollback",
+        "/costs",
         "/backfills",
         "/backfills/new?table=public.days",
         f"/backfills/{backfill}",

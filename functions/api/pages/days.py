@@ -1,7 +1,8 @@
-"""Pictures of a table's days: rows moved, and how long it took. Pure."""
+"""Pictures of days: rows that a table moved, how long that took, and what was billed. Pure."""
 
 from __future__ import annotations
 
+from calendar import monthrange
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -37,7 +38,7 @@ class Days:
     """The picture; `top` is what its height stands for."""
 
     days: tuple[Day, ...]
-    top: int
+    top: float
     first: date
     last: date
 
@@ -61,6 +62,16 @@ def durations(per_day: Sequence[Mapping[str, Any]], *, days: int, today: date) -
     return _picture(per_day, values, days=days, today=today, unit="ms")
 
 
+def billed(per_day: Sequence[Mapping[str, Any]], *, month: date) -> Days:
+    """What BigQuery billed on each day of a month, in dollars."""
+
+    def values(row: Mapping[str, Any]) -> list[tuple[str, float]]:
+        return [("p50", row["usd"])]
+
+    days = monthrange(month.year, month.month)[1]
+    return _picture(per_day, values, days=days, today=month.replace(day=days), unit="usd")
+
+
 def _picture(per_day: Sequence[Mapping[str, Any]], values: Any, *, days: int, today: date, unit: str) -> Days:
     by_day = {row["day"]: values(row) for row in per_day}
     first = today - timedelta(days=days - 1)
@@ -82,7 +93,7 @@ def _picture(per_day: Sequence[Mapping[str, Any]], values: Any, *, days: int, to
     return Days(days=tuple(shown), top=top, first=first, last=today)
 
 
-def _stacked(parts: Sequence[tuple[str, int]], top: int) -> tuple[Piece, ...]:
+def _stacked(parts: Sequence[tuple[str, float]], top: float) -> tuple[Piece, ...]:
     pieces, y = [], HEIGHT
     for kind, value in parts:
         if value:
@@ -92,7 +103,9 @@ def _stacked(parts: Sequence[tuple[str, int]], top: int) -> tuple[Piece, ...]:
     return tuple(pieces)
 
 
-def _title(day: date, parts: Sequence[tuple[str, int]], unit: str) -> str:
+def _title(day: date, parts: Sequence[tuple[str, float]], unit: str) -> str:
+    if unit == "usd":
+        return f"{day}: " + (f"${parts[0][1]:,.2f}" if parts else "nothing billed")
     if not parts:
         return f"{day}: no refresh"
     if unit == "ms":

@@ -26,6 +26,7 @@ _MENU = (
     ("overview", "Overview", "overview.show"),
     ("runs", "Runs", "runs.listed"),
     ("backfills", "Backfills", "backfills.listed"),
+    ("costs", "Costs", "costs.show"),
 )
 _MORE = (
     ("quarantine", "Quarantine", "quarantine.show"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Annotated
 
 from pydantic import Field
@@ -25,6 +26,15 @@ class TableCosts(Answer):
     usd: float
 
 
+class DayCosts(Answer):
+    """What the jobs of a day (UTC) billed."""
+
+    day: dt.date
+    jobs: int
+    bytes_billed: int
+    usd: float
+
+
 class Costs(Answer):
     """What the BigQuery jobs of a month billed, the most expensive table first.
 
@@ -38,3 +48,24 @@ class Costs(Answer):
     bytes_billed: int
     usd: float
     tables: list[TableCosts]
+    days: list[DayCosts] = Field(description="Days on which anything was billed, in order.")
+
+
+class TableSpending(Answer):
+    """What a table has spent today, and its caps."""
+
+    table: str
+    bytes_spent: int
+    max_bytes_billed: int | None = Field(description="Cap for each job.")
+    max_bytes_billed_per_day: int | None
+
+
+class Spending(Answer):
+    """What jobs started today (UTC) have billed, or have reserved and may bill yet, beside the caps of a day."""
+
+    day: dt.date
+    bytes_spent: int
+    max_bytes_billed_per_day: int | None = Field(description="Cap for all tables: REFRESH_MAX_BYTES_BILLED_PER_DAY.")
+    tables: list[TableSpending] = Field(
+        description="Those with a cap, or that have spent anything; the nearest to its cap of the day first."
+    )

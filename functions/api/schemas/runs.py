@@ -149,8 +149,10 @@ class RunTable(Answer):
     phase: Literal["planning", "loading", "staged", "publishing"]
     publish_group: str | None = Field(description="Tables of the run with the same one are published together.")
     waits_for: list[str] | None = Field(
-        description="Of a staged table: the tables of its publish group that are not staged yet."
+        description="Of a staged table: those of its publish group that are not staged yet. Of one that has not begun: "
+        "its inputs in the run that have not got far enough."
     )
+    waits_since: datetime | None = Field(description="Since when it waits for them.")
     reason: str | None
     error: str | None
     attempt: int
