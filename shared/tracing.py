@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Literal, Protocol
 
-Kind = Literal["internal", "server", "consumer"]
+Kind = Literal["internal", "server", "consumer", "client"]
 Value = str | int | float | bool
 _TRACEPARENT = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-0[0-9a-f]")
 
@@ -27,6 +27,10 @@ class Tracer(Protocol):
 
     def event(self, name: str) -> None:
         """Something has happened in the span that is open here."""
+        ...
+
+    def attribute(self, name: str, value: Value) -> None:
+        """Something is known by now about the span that is open here."""
         ...
 
     def traceparent(self) -> str | None:
@@ -64,6 +68,12 @@ def event(name: str) -> None:
     """Note a moment in the span that is open here."""
     if _installed is not None:
         _installed.event(name)
+
+
+def attribute(name: str, value: Value) -> None:
+    """Say more about the span that is open here."""
+    if _installed is not None:
+        _installed.attribute(name, value)
 
 
 def traceparent() -> str | None:

@@ -632,6 +632,7 @@ CREATE TABLE refresh.webhook_delivery (
     response_excerpt text,
     duration_ms bigint,
     last_attempt_at timestamp with time zone,
+    traceparent text DEFAULT NULLIF(current_setting('refresh.traceparent'::text, true), ''::text),
     CONSTRAINT webhook_delivery_endpoint_id_event_id_key UNIQUE (endpoint_id, event_id),
     CONSTRAINT webhook_delivery_pkey PRIMARY KEY (delivery_id),
     CONSTRAINT webhook_delivery_endpoint_id_fkey FOREIGN KEY (endpoint_id) REFERENCES refresh.webhook_endpoint(endpoint_id) ON DELETE CASCADE,
@@ -1762,7 +1763,7 @@ BEGIN
         CASE TG_OP WHEN 'INSERT' THEN 'webhook_created' WHEN 'DELETE' THEN 'webhook_deleted' END,
         CASE WHEN TG_OP = 'UPDATE' AND NEW.state <> OLD.state THEN 'webhook_' || NEW.state END,
         CASE WHEN TG_OP = 'UPDATE' AND NEW.secret <> OLD.secret THEN 'webhook_secret_rotated' END,
-        CASE WHEN TG_OP = 'UPDATE' AND (NEW.sealed_url IS DISTINCT FROM OLD.sealed_url
+        CASE WHEN TG_OP = 'UPDATE' AND ((NEW.sealed_url IS DISTINCT FROM OLD.sealed_url AND NEW.secret = OLD.secret)
             OR refresh.shown_webhook(NEW) <> refresh.shown_webhook(OLD)) THEN 'webhook_changed' END
     ]) AS what
     WHERE what IS NOT NULL;
@@ -6210,6 +6211,7 @@ COMMENT ON FUNCTION refresh.waits_for(refresh.refresh_task) IS 'The tables of it
 COMMENT ON FUNCTION refresh.waits_since(refresh.refresh_task) IS 'When an open task began to wait: when it was staged, or, before it has begun, when it was made.';
 COMMENT ON FUNCTION refresh.watch_input(pg_catalog.regclass) IS 'Lets changes of a table raise its version, so that registered materialized views that read it are refreshed.';
 COMMENT ON TABLE refresh.webhook_delivery IS 'One event on its way to one endpoint; event_id is the webhook-id of every attempt.';
+COMMENT ON COLUMN refresh.webhook_delivery.traceparent IS 'W3C Trace Context of the span in which the delivery was owed; NULL: none was open.';
 COMMENT ON TABLE refresh.webhook_endpoint IS 'A receiver of events, and which of them it gets.';
 COMMENT ON COLUMN refresh.webhook_endpoint.events IS 'Event types; empty: all.';
 COMMENT ON COLUMN refresh.webhook_endpoint.failing_since IS 'First failed attempt after the last one that succeeded.';

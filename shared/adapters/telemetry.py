@@ -24,6 +24,7 @@ _KINDS: dict[Kind, SpanKind] = {
     "internal": SpanKind.INTERNAL,
     "server": SpanKind.SERVER,
     "consumer": SpanKind.CONSUMER,
+    "client": SpanKind.CLIENT,
 }
 
 
@@ -52,6 +53,10 @@ class OpenTelemetry:
     def event(self, name: str) -> None:
         """See `tracing.Tracer`."""
         trace.get_current_span().add_event(name)
+
+    def attribute(self, name: str, value: Value) -> None:
+        """See `tracing.Tracer`."""
+        trace.get_current_span().set_attribute(name, value)
 
     def traceparent(self) -> str | None:
         """See `tracing.Tracer`."""

@@ -77,6 +77,8 @@ class Attempt:
     """The current secret first, then the previous one while it still overlaps."""
     claimed_at: datetime
     """By the database's clock, which is the one that is right."""
+    traceparent: str | None
+    """The span in which the delivery was owed; None: there was none."""
 
 
 @dataclass(frozen=True, kw_only=True)

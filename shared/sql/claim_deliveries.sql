@@ -29,4 +29,4 @@ WHERE d.delivery_id = due.delivery_id AND e.endpoint_id = d.endpoint_id AND d.st
     AND coalesce(d.lease_until, '-infinity') <= clock_timestamp()
 RETURNING d.delivery_id, d.endpoint_id, d.event_id, d.payload, d.attempt AS number, d.epoch, e.kind, e.url, e.sealed_url,
     e.secret, CASE WHEN e.previous_secret_until > clock_timestamp() THEN e.previous_secret END AS previous_secret,
-    clock_timestamp() AS claimed_at
+    clock_timestamp() AS claimed_at, d.traceparent

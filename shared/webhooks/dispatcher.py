@@ -9,7 +9,8 @@ from threading import Lock
 from uuid import UUID
 
 from shared.ports import Clock, Shutdown, Store
-from shared.webhooks.deliveries import claim, seconds_to_next
+from shared.webhooks.deliveries import PER_ENDPOINT, claim, seconds_to_next
+from shared.webhooks.rules import MAX_ENDPOINTS
 from shared.webhooks.sending import Sending
 
 _LOOK_SECONDS = 1.0
@@ -20,8 +21,8 @@ _SHORTEST_WAIT_SECONDS = 0.2
 class DispatchLimits:
     """What one request may take. Times in seconds."""
 
-    under_way: int = 64
-    """Attempts at once in this process."""
+    under_way: int = MAX_ENDPOINTS * PER_ENDPOINT
+    """Attempts at once in this process: room for all endpoints, so that however many are slow, none waits for them."""
     budget: float = 60.0
     """After this another request drives; this one only waits for what it has begun."""
     patience: float = 8.0

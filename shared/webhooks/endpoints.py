@@ -109,16 +109,23 @@ class Endpoints:
     def rotate_secret(
         self, endpoint_id: UUID, *, actor: str, overlap_hours: float = 24.0
     ) -> tuple[str, datetime | None]:
-        """A new secret, and until when the one before signs along; at most a week. UnknownWebhook, WebhookRefused."""
+        """A new secret, and until when the one before signs along; at most a week. UnknownWebhook, WebhookRefused.
+
+        All that is sealed of the endpoint is sealed with the newest key afterwards. A secret that no key opens any more
+        does not sign along.
+        """
         if not 0 <= overlap_hours <= MAX_OVERLAP_HOURS:
             raise WebhookRefused("overlap_hours", f"must be between 0 and {MAX_OVERLAP_HOURS:.0f}")
         secret = new_secret()
         with acting(self.store, actor) as session:
             read_endpoint(session, endpoint_id, lock=True)
+            (before,) = session.run(statement("sealed_of_webhook"), endpoint_id=endpoint_id)
             rows = session.run(
                 statement("rotate_webhook_secret"),
                 endpoint_id=endpoint_id,
                 secret=self.secrets.seal(endpoint_id, secret),
+                previous=self.secrets.reseal(endpoint_id, before["secret"]) if overlap_hours else None,
+                sealed_url=self.secrets.reseal(endpoint_id, before["sealed_url"]),
                 overlap_seconds=overlap_hours * 3600,
             )
         return secret, rows[0]["previous_secret_until"]

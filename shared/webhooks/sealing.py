@@ -7,6 +7,7 @@ import secrets
 from dataclasses import dataclass
 from uuid import UUID
 
+from shared.domain.errors import ConfigurationError
 from shared.ports import SecretBox
 
 _SECRET_BYTES = 32
@@ -25,6 +26,13 @@ class EndpointSecrets:
     def open(self, endpoint_id: UUID, sealed: bytes) -> str:
         """ConfigurationError when no configured key opens it."""
         return self.box.open(sealed, context=endpoint_id.bytes).decode()
+
+    def reseal(self, endpoint_id: UUID, sealed: bytes | None) -> bytes | None:
+        """The same, sealed with the newest key; None when no configured key opens it."""
+        try:
+            return None if sealed is None else self.seal(endpoint_id, self.open(endpoint_id, sealed))
+        except ConfigurationError:
+            return None
 
 
 def new_secret() -> str:

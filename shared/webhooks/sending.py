@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from queue import Empty, SimpleQueue
 from threading import Lock, Thread
 from uuid import UUID
 
 import structlog
 
-from shared.domain.errors import CommitUnknown, NotSent, RetryLater
+from shared import tracing
+from shared.domain.errors import CommitUnknown, ConfigurationError, NotSent, RetryLater
 from shared.domain.webhooks import Attempt, WebhookResponse
 from shared.planning.delivery import Verdict, judge, judge_failure
 from shared.ports import Clock, Store, WebhookSender
@@ -69,7 +71,9 @@ class Sending:
 
     def _run(self, attempt: Attempt) -> None:
         began = self._clock.monotonic()
-        response, verdict = self._attempt(attempt)
+        with _span(attempt):
+            response, verdict = self._attempt(attempt)
+            _note(response, verdict)
         duration_ms = round((self._clock.monotonic() - began) * 1000)
         self._ended.put(Outcome(attempt=attempt, verdict=verdict, response=response, duration_ms=duration_ms))
 
@@ -77,12 +81,12 @@ class Sending:
         random = self._clock.random()
         try:
             response = self._sender.post(request_for(attempt, self._secrets))
-        except NotSent as error:
+            return response, judge(response, attempt=attempt.number, random=random, at=attempt.claimed_at)
+        except (NotSent, ConfigurationError) as error:
             return None, judge_failure(str(error), attempt=attempt.number, random=random)
         except Exception:
             _log.exception("webhook_attempt_broke", delivery=str(attempt.delivery_id))
             return None, judge_failure("internal: see the notifier's log", attempt=attempt.number, random=random)
-        return response, judge(response, attempt=attempt.number, random=random, at=attempt.claimed_at)
 
     def _settle(self, outcome: Outcome) -> None:
         with self._lock:
@@ -96,6 +100,25 @@ class Sending:
             except (RetryLater, CommitUnknown):
                 if not left:
                     raise
+
+
+def _span(attempt: Attempt) -> AbstractContextManager[None]:
+    """A span around an attempt, in the trace of the event. Where it goes is left out: a URL may hold a password."""
+    about: dict[str, tracing.Value] = {
+        "refresh.endpoint": str(attempt.endpoint_id),
+        "refresh.delivery": str(attempt.delivery_id),
+        "refresh.attempt": attempt.number,
+        "http.request.method": "POST",
+    }
+    return tracing.span("post webhook", kind="client", parent=attempt.traceparent, attributes=about)
+
+
+def _note(response: WebhookResponse | None, verdict: Verdict) -> None:
+    tracing.attribute("refresh.fate", verdict.fate.value)
+    if response is not None:
+        tracing.attribute("http.response.status_code", response.status)
+    elif verdict.error is not None:
+        tracing.attribute("error.type", verdict.error.partition(":")[0])
 
 
 def _tell(outcome: Outcome) -> None:

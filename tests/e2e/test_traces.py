@@ -8,6 +8,7 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -15,6 +16,7 @@ import pytest
 from infra.local.stack import PROJECT, ROOT
 from tests.e2e.system import System, running_system
 from tests.support.otlp_receiver import OtlpReceiver, Seen
+from tests.support.raw_receiver import RawReceiver, status
 from tests.support.waiting import wait_for
 
 
@@ -29,6 +31,7 @@ def traced(receiver: OtlpReceiver) -> Iterator[System]:
     """A stack that sends its spans to the receiver, with a table."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("REFRESH_TRACES", receiver.url)
+        patch.setenv("REFRESH_WEBHOOK_ALLOW_LOOPBACK", "127.0.0.1:*")
         with running_system("embedded") as system:
             system.bigquery("CREATE SCHEMA traced")
             system.bigquery("CREATE TABLE traced.orders (id INT64)")
@@ -41,14 +44,19 @@ def traced(receiver: OtlpReceiver) -> Iterator[System]:
             yield system
 
 
-def _trigger(system: System) -> UUID:
+def _post(system: System, path: str, body: dict[str, Any]) -> dict[str, Any]:
     request = urllib.request.Request(
-        f"{system.stack.env['API_URL']}/api/refresh/trigger",
-        data=b'{"force": true}',
+        f"{system.stack.env['API_URL']}/api/refresh/{path}",
+        data=json.dumps(body).encode(),
         headers={"Authorization": f"Bearer {system.stack.env['API_TOKEN']}", "Content-Type": "application/json"},
     )
     with urllib.request.urlopen(request, timeout=60) as answer:
-        return UUID(json.load(answer)["run_id"])
+        document: dict[str, Any] = json.load(answer)
+        return document
+
+
+def _trigger(system: System) -> UUID:
+    return UUID(_post(system, "trigger", {"force": True})["run_id"])
 
 
 def _trace_of(system: System, run_id: UUID) -> str:
@@ -80,6 +88,34 @@ def test_one_trace_goes_through_api_orchestrator_worker_and_notifier(traced: Sys
     assert table.attributes["refresh.table"] == "traced.orders"
     (published,) = [one for one in spans if one.name == "publish"]
     assert "publish_committed" in published.events
+
+
+def test_posts_to_webhooks_belong_to_the_trace_of_their_event(traced: System, receiver: OtlpReceiver) -> None:
+    with RawReceiver(status(503)) as hook:
+        endpoint = _hook(traced, hook.url(path="/hook?token=hush"))
+        run_id = _trigger(traced)
+        traced.ended(run_id)
+        trace_id = _trace_of(traced, run_id)
+        wait_for(lambda: _posts(receiver, trace_id), "the span of the first attempt")
+        hook.behave = status(204)
+        wait_for(lambda: len(_posts(receiver, trace_id)) == 2, "the span of the second attempt")
+    known = {one.span_id: one.name for one in receiver.trace(trace_id)}
+    posts = _posts(receiver, trace_id)
+    assert [known[one.parent_id] for one in posts] == ["owe event to webhooks"] * 2
+    assert {one.attributes["refresh.endpoint"] for one in posts} == {endpoint}
+    told = ("refresh.attempt", "http.response.status_code", "refresh.fate")
+    assert [tuple(one.attributes[name] for name in told) for one in posts] == [(1, 503, "retry"), (2, 204, "delivered")]
+    assert not any("hush" in str(one) or "whsec_" in str(one) for one in receiver.spans)
+
+
+def _hook(system: System, url: str) -> str:
+    made = _post(system, "webhooks", {"url": url, "events": ["refresh.completed"]})
+    return str(made["endpoint_id"])
+
+
+def _posts(receiver: OtlpReceiver, trace_id: str) -> list[Seen]:
+    posts = [one for one in receiver.trace(trace_id) if one.name == "post webhook"]
+    return sorted(posts, key=lambda one: one.attributes["refresh.attempt"])
 
 
 def _children(spans: list[Seen], parent: Seen) -> set[str]:

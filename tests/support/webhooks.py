@@ -53,12 +53,17 @@ class Webhooks:
         self.store = PostgresStore(url)
         self.bus = RecordingBus()
         self.shutdown = Ending()
-        self.secrets = EndpointSecrets(box=AesSecretBox(new_key()))
         self.sender = HttpWebhookSender(Egress(loopback=LOOPBACK), attempt_seconds=attempt_seconds)
-        self.endpoints = Endpoints(store=self.store, secrets=self.secrets, loopback=LOOPBACK)
         self.by_hand = DeliveriesByHand(store=self.store)
-        self.notifier = self.new_notifier()
+        self.key = new_key()
+        self.use_keys(self.key)
         self._audited = self.run("SELECT coalesce(max(audit_id), 0) AS last FROM refresh.refresh_audit_log")[0]["last"]
+
+    def use_keys(self, *keys: str) -> None:
+        """Start again with these keys of secrets, the newest first."""
+        self.secrets = EndpointSecrets(box=AesSecretBox(",".join(keys)))
+        self.endpoints = Endpoints(store=self.store, secrets=self.secrets, loopback=LOOPBACK)
+        self.notifier = self.new_notifier()
 
     def new_notifier(self, *, sender: WebhookSender | None = None, **limits: Any) -> Notifier:
         """Another process's, for all that the database can tell. It does not wait for retries."""

@@ -175,6 +175,9 @@ def test_one_success_within_the_five_days_starts_them_anew(webhooks: Webhooks, r
         ("Retry-After: Wed, 21 Oct 2015 07:30:00 GMT\r\nDate: Wed, 21 Oct 2015 07:28:00 GMT", 120),
         ("Retry-After: Wed, 21 Oct 2015 07:30:00 GMT", 5),
         ("Retry-After: Wed, 99 Foo 2015 99:99:99 GMT", 5),
+        ("Retry-After: Wed, 21 Oct 2015 07:28:00 +99999999999999999999", 5),
+        ("Retry-After: Wed, 21 Oct 2015 99999999999999999999:00:00 GMT", 5),
+        ("Retry-After: Wed, 21 Oct 2099 07:28:00 GMT\r\nDate: Wed, 21 Oct 2015 07:28:00 +99999999999999999999", DAY),
     ],
 )
 def test_retry_after_is_honoured_within_bounds(

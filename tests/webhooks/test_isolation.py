@@ -11,12 +11,16 @@ from contextlib import contextmanager, suppress
 
 import pytest
 
+from shared.adapters.egress import Egress
+from shared.adapters.webhook import HttpWebhookSender
 from shared.domain.errors import RetryLater
 from shared.sql import statement
-from shared.webhooks.deliveries import claim
+from shared.webhooks.deliveries import PER_ENDPOINT, claim
+from shared.webhooks.dispatcher import DispatchLimits
+from shared.webhooks.rules import MAX_ENDPOINTS
 from tests.support.raw_receiver import OK, Posted, RawReceiver, status
 from tests.support.waiting import wait_for
-from tests.support.webhooks import Webhooks, event, pushed
+from tests.support.webhooks import LOOPBACK, Webhooks, event, pushed
 
 
 class Hanging:
@@ -64,6 +68,38 @@ def test_a_slow_receiver_holds_up_neither_another_one_nor_the_messages(
         driving.result(timeout=30)
         assert {one.headers["webhook-id"] for one in slow.requests} >= {str(one) for one in announced}
         assert webhooks.states() == ["delivered"] * 42
+
+
+def test_many_slow_receivers_do_not_hold_up_one_that_is_quick(webhooks: Webhooks, receiver: RawReceiver) -> None:
+    many = 17
+    patient = HttpWebhookSender(Egress(loopback=LOOPBACK), attempt_seconds=60)
+    notifier = webhooks.new_notifier(sender=patient)
+    with hanging_receiver() as (slow, hanging), ThreadPoolExecutor(1) as driver:
+        for number in range(many):
+            webhooks.add(slow.url(path=f"/{number}"))
+        webhooks.add(receiver.url())
+        driving = driver.submit(webhooks.announce, notifier=notifier)
+        wait_for(lambda: hanging.now == many, "each slow receiver's first request")
+        for _ in range(PER_ENDPOINT):
+            webhooks.announce(notifier=notifier)
+        wait_for(lambda: hanging.now == many * PER_ENDPOINT, "as much as each slow receiver may have")
+        wait_for(lambda: len(receiver.requests) == PER_ENDPOINT + 1, "everything at the quick receiver", timeout=10)
+        hanging.let_go.set()
+        driving.result(timeout=60)
+    assert DispatchLimits().under_way == MAX_ENDPOINTS * PER_ENDPOINT, "room for as many as there may be"
+
+
+def test_an_attempt_that_cannot_be_judged_is_made_again(
+    webhooks: Webhooks, receiver: RawReceiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    webhooks.add(receiver.url())
+    with monkeypatch.context() as broken, ThreadPoolExecutor(1) as driver:
+        broken.setattr("shared.webhooks.sending.judge", lambda response, **_: 1 / 0)
+        driver.submit(webhooks.announce).result(timeout=10)
+    assert webhooks.delivery()["error"] == "internal: see the notifier's log"
+    webhooks.move_time(6)
+    webhooks.deliver_due()
+    assert webhooks.states() == ["delivered"]
 
 
 def test_a_failing_receiver_gets_one_request_at_a_time(webhooks: Webhooks) -> None:

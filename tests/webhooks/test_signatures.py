@@ -126,6 +126,33 @@ def test_a_key_that_is_none_is_refused(key: str) -> None:
         AesSecretBox(key)
 
 
+def test_after_all_secrets_were_rotated_the_new_key_alone_is_enough(webhooks: Webhooks, receiver: RawReceiver) -> None:
+    standard, before = webhooks.add(receiver.url(path="/standard"))
+    slack, _ = webhooks.add(receiver.url(path="/services/T1/B2/token"), kind=EndpointKind.SLACK)
+    newest = new_key()
+    webhooks.use_keys(newest, webhooks.key)
+    after, _ = webhooks.endpoints.rotate_secret(standard.endpoint_id, actor=ACTOR, overlap_hours=2)
+    webhooks.endpoints.rotate_secret(slack.endpoint_id, actor=ACTOR, overlap_hours=2)
+    assert webhooks.audit()[-2:] == [("webhook_secret_rotated", ACTOR)] * 2
+    webhooks.use_keys(newest)
+    webhooks.announce(type="refresh.held")
+    posted = {one.line.split()[1]: one for one in receiver.requests}
+    assert posted.keys() == {"/standard", "/services/T1/B2/token"}
+    assert (verifies(posted["/standard"], before), verifies(posted["/standard"], after)) == (True, True)
+
+
+def test_where_the_key_is_lost_a_new_secret_mends_the_endpoint(webhooks: Webhooks, receiver: RawReceiver) -> None:
+    endpoint, _ = webhooks.add(receiver.url())
+    webhooks.use_keys(new_key())
+    webhooks.announce()
+    assert "WEBHOOK_SECRET_KEY" in webhooks.delivery()["error"], "it says what to do"
+    secret, until = webhooks.endpoints.rotate_secret(endpoint.endpoint_id, actor=ACTOR)
+    assert until is None, "what cannot be opened does not sign along"
+    webhooks.move_time(6)
+    webhooks.deliver_due()
+    assert verifies(receiver.requests[0], secret)
+
+
 def test_a_secret_that_cannot_be_opened_is_the_deliverys_trouble_alone(
     webhooks: Webhooks, receiver: RawReceiver
 ) -> None:
