@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from google.cloud import bigquery
 from google.cloud.bigquery_storage_v1 import BigQueryReadClient
+from hypothesis import settings
 
 from infra.local.bigquery import BigQuery
 from infra.local.postgres import Postgres
@@ -19,6 +20,10 @@ from infra.local.reaper import Reaper
 from infra.migrations.run import migrate
 
 PROJECT = "test-refresh"
+
+# A machine that is busy makes no example wrong.
+settings.register_profile("tests", deadline=None)
+settings.load_profile("tests")
 
 # Nothing here has to survive a power cut, and databases are made by the hundred.
 _TEST_SETTINGS = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
