@@ -17,7 +17,8 @@ from shared.operations.named_sql import find_named_sql
 from shared.operations.requests import TablesUnknown
 from shared.planning.named_sql import named_sql
 from shared.ports import Row, Session, Source, SourceTable, Store
-from shared.refresh.define import describe_source, fit
+from shared.refresh.define import describe_source
+from shared.refresh.definition_fit import fit
 from shared.sql import statement
 
 DEFINING = frozenset(

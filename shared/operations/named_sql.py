@@ -6,7 +6,8 @@ from shared.domain.errors import RefreshError
 from shared.domain.ids import TableName
 from shared.planning.named_sql import named_sql
 from shared.ports import Source, Store
-from shared.refresh.define import describe_source, fit
+from shared.refresh.define import describe_source
+from shared.refresh.definition_fit import fit
 from shared.sql import statement
 
 _PLAIN_COPY = "generic"

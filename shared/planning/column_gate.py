@@ -7,7 +7,8 @@ from statistics import median
 
 from shared.domain.check_outcome import CheckOutcome
 from shared.domain.states import ScopeAction
-from shared.planning.checks import ColumnCheck, RowCount
+from shared.planning.checks import RowCount
+from shared.planning.column_checks import ColumnCheck
 from shared.planning.scopes import FoundScope, PlannedScope
 
 

@@ -14,7 +14,7 @@ from shared.domain.dataset import MERGED, REPORT, SUPERSEDED
 from shared.domain.definition import Definition
 from shared.domain.quoting import bigquery_identifier, bigquery_table
 from shared.domain.scope import MAX_SCOPE_VALUES, ScanRange
-from shared.planning.checks import ColumnCheck
+from shared.planning.column_checks import ColumnCheck
 from shared.ports import QueryParameter
 
 SCOPE = "refresh_scope"

@@ -7,36 +7,34 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from shared.domain.check_outcome import CheckOutcome
-from shared.domain.dataset import REPORT
 from shared.domain.definition import Definition
-from shared.domain.errors import Held, InvalidRegistration, PermanentError, ReconcileMismatch
-from shared.domain.figures import figure_value
+from shared.domain.errors import Held
 from shared.domain.ids import TaskId, plan_job_id
-from shared.domain.scope import MAX_SCOPE_VALUES, ScanRange, scan_range
+from shared.domain.scope import ScanRange, scan_range
 from shared.domain.states import Mode, Phase, ScopeAction
-from shared.planning.checks import ColumnCheck, column_checks, read_checks
+from shared.planning.checks import read_checks
+from shared.planning.column_checks import column_checks
 from shared.planning.holds import Release
-from shared.planning.quality import read_reports
-from shared.planning.scopes import FoundScope, PlannedScope, PublishedScope, plan_scopes, widens
+from shared.planning.scopes import PlannedScope, plan_scopes
 from shared.planning.slices import PlannedSlice, plan_slices
-from shared.planning.source_query import CHECK, FINGERPRINT, READ, ROWS, SCOPE, SOURCE_ROWS, SourceQuery, plan_query
+from shared.planning.source_query import SourceQuery, plan_query
 from shared.ports import JobResult, QueryJob, Row, Session
 from shared.refresh.claim import TaskClaim, task_parameters
 from shared.refresh.fence import fenced
 from shared.refresh.fillable import FILL_PLANNED, fillable
+from shared.refresh.found_scopes import found_scopes
 from shared.refresh.frozen import freeze_definition
 from shared.refresh.held_plan import hold_plan
 from shared.refresh.jobs import first_that_lasts, labels, run_job, slice_job, source_relation
-from shared.refresh.merge import target_name
 from shared.refresh.messages import owe_table_message
 from shared.refresh.plan_report import end_plan, estimate_bytes
 from shared.refresh.plan_rows import scopes_json, slices_json
+from shared.refresh.published_scopes import published_scopes
 from shared.refresh.quality import judge, record_outcomes
 from shared.refresh.release import adopt, read_release
 from shared.refresh.runtime import Budget, Runtime
 from shared.refresh.spending import reserve
 from shared.refresh.staging import create_staging
-from shared.refresh.state import state_statement
 from shared.sql import statement
 
 
@@ -45,19 +43,14 @@ def plan(runtime: Runtime, claim: TaskClaim, definition: Definition, task: Row, 
     Raises Held, PermanentError, RetryLater."""
     if task["release_of"] is not None and adopt(runtime, claim, definition, task):
         return
-    scan = scan_range(
-        definition.scope,
-        lookback_days=definition.lookback,
-        snapshot=task["snapshot_at"].date(),
-        backfill=(task["backfill_from"], task["backfill_to"]) if task["backfill_id"] else None,
-    )
-    relation, snapshot_at = source_relation(runtime, claim, definition, task["snapshot_at"], budget)
+    scan = _scan(definition, task)
     checks = column_checks(definition, read_checks(definition))
+    relation, snapshot_at = source_relation(runtime, claim, definition, task["snapshot_at"], budget)
     query = plan_query(definition, relation=relation, snapshot_at=snapshot_at, scan=scan, checks=checks)
     result, rows = _aggregate(runtime, claim, definition, query, budget)
     runtime.steps.reached("plan_queried")
-    found = _found_scopes(definition, rows, checks)
-    published = _published(runtime, claim.task, definition, scan)
+    found = found_scopes(definition, rows, checks)
+    published = published_scopes(runtime, claim.task, definition, scan)
     scopes = plan_scopes(
         found,
         published,
@@ -98,6 +91,15 @@ def plan(runtime: Runtime, claim: TaskClaim, definition: Definition, task: Row, 
             end_plan(session, claim.task, scopes, estimated)
         runtime.steps.reached("plan_written")
     runtime.steps.reached("plan_committed")
+
+
+def _scan(definition: Definition, task: Row) -> ScanRange:
+    return scan_range(
+        definition.scope,
+        lookback_days=definition.lookback,
+        snapshot=task["snapshot_at"].date(),
+        backfill=(task["backfill_from"], task["backfill_to"]) if task["backfill_id"] else None,
+    )
 
 
 def _quarantined(runtime: Runtime, task: TaskId) -> frozenset[str | None]:
@@ -155,77 +157,6 @@ def _aggregate(
         return result, runtime.source.fetch(result)
 
     return first_that_lasts(claim, ask, what="plan")
-
-
-def _found_scopes(definition: Definition, rows: list[Row], checks: Sequence[ColumnCheck]) -> list[FoundScope]:
-    if len(rows) > MAX_SCOPE_VALUES:
-        raise InvalidRegistration(
-            f"{definition.table}: the scope column has more than {MAX_SCOPE_VALUES} values; "
-            "set scope_bucket (day, week, month or hash:N)"
-        )
-    read = sum(int(row[READ]) for row in rows)
-    if rows and read != int(rows[0][SOURCE_ROWS]):
-        raise ReconcileMismatch(
-            f"{definition.table}: the query accounts for {read} of {rows[0][SOURCE_ROWS]} source rows"
-        )
-    found = [_found_scope(definition, row, len(checks)) for row in rows]
-    _check_key(definition, found)
-    return found
-
-
-def _found_scope(definition: Definition, row: Row, checks: int) -> FoundScope:
-    return FoundScope(
-        value=row[SCOPE],
-        rows=row[ROWS],
-        rows_read=int(row[READ]),
-        fingerprint=row[FINGERPRINT],
-        figures={
-            column.name: {name: figure_value(row[f"c{i}_{name}"]) for name in column.figure_expressions(f"c{i}")}
-            for i, column in enumerate(definition.columns)
-        },
-        reports=read_reports(row[REPORT], definition.dataset) if REPORT in row and definition.dataset else (),
-        failing=tuple(int(row[f"{CHECK}{i}"]) for i in range(checks)),
-    )
-
-
-def _check_key(definition: Definition, found: Sequence[FoundScope]) -> None:
-    for name in definition.key:
-        for scope in found:
-            nulls = scope.rows - int(scope.figures[name]["count"] or 0)
-            if nulls:
-                raise PermanentError(
-                    f"{definition.table}: key column {name} is NULL in {nulls} source row(s) of scope {scope.value}; "
-                    "mend the source, or choose a key without NULLs",
-                    reason="null_key",
-                )
-
-
-def _published(runtime: Runtime, task: TaskId, definition: Definition, scan: ScanRange) -> list[PublishedScope]:
-    """The scopes as last published; where no published scan has been yet, as the target holds them."""
-    key = task_parameters(task)
-    with runtime.store.transaction() as session:
-        (newest,) = session.run(state_statement("newest_scan", definition), **key)
-        published = [
-            PublishedScope(**row) for row in session.run(state_statement("published_scopes", definition), **key)
-        ]
-        if newest["snapshot_at"] is not None and not widens(scan.scan_from, newest["scan_from"]):
-            return published
-        known = {scope.value for scope in published}
-        return published + [scope for scope in _first_contact(session, definition, scan) if scope.value not in known]
-
-
-def _first_contact(session: Session, definition: Definition, scan: ScanRange) -> list[PublishedScope]:
-    value = definition.scope.postgres_value("t") if definition.scope else "NULL::text"
-    text = f"SELECT {value} AS value, count(*) AS rows FROM {target_name(definition)} t"
-    if definition.scope is not None and scan.end is not None:
-        within = definition.scope.postgres_between("t", ":low", ":high")
-        rows = session.run(f"{text} WHERE {within} GROUP BY 1", low=scan.scan_from, high=scan.scan_to)
-    else:
-        rows = session.run(f"{text} GROUP BY 1")
-    return [
-        PublishedScope(value=row["value"], fingerprint="", definition_hash="", snapshot_at=None, rows=row["rows"])
-        for row in rows
-    ]
 
 
 def _commit(

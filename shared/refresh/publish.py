@@ -18,7 +18,7 @@ from shared.domain.states import TaskStatus
 from shared.planning.groups import held_together, inputs_first
 from shared.ports import Row, Session
 from shared.refresh.claim import TaskClaim, UnitClaim, task_parameters
-from shared.refresh.drift import EVOLVED_ROWS, evolve_ahead
+from shared.refresh.evolve import EVOLVED_ROWS, evolve_ahead
 from shared.refresh.fence import fenced
 from shared.refresh.fill import Filling, begin_filling
 from shared.refresh.messages import owe_table_message

@@ -13,7 +13,7 @@ from shared.planning.groups import Settled
 from shared.planning.settlement import Settlement
 from shared.ports import Row, Session
 from shared.refresh.claim import TaskClaim, task_parameters
-from shared.refresh.drift import evolve
+from shared.refresh.evolve import evolve
 from shared.refresh.fill import Filling, fill, stage_instead
 from shared.refresh.last_look import drop_superseded, hold_scopes, load_more, lost_slices, reopen, settle_task
 from shared.refresh.merge import Merge, Written, target_is_empty, target_name

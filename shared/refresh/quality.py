@@ -12,7 +12,8 @@ from shared.domain.definition import Definition
 from shared.domain.ids import TaskId
 from shared.domain.quoting import postgres_identifier
 from shared.domain.states import ScopeAction
-from shared.planning.checks import ColumnCheck, read_checks
+from shared.planning.checks import read_checks
+from shared.planning.column_checks import ColumnCheck
 from shared.planning.column_gate import column_outcomes, row_count_outcomes
 from shared.planning.gates import as_they_stay, behind_refusals, scope_gate, table_gate
 from shared.planning.holds import WRITTEN, Release, hold_scopes, lifted, overridden, restricted

@@ -14,7 +14,7 @@ from shared.planning.refusals import DECIDED, REFUSED, ROLLED_BACK, shared_reaso
 from shared.planning.settlement import Settlement
 from shared.ports import Row, Session
 from shared.refresh.claim import task_parameters
-from shared.refresh.drift import remember
+from shared.refresh.evolve import remember
 from shared.refresh.merge import Written
 from shared.refresh.release import read_release
 from shared.refresh.staging import drop_staging

@@ -18,9 +18,10 @@ from shared.domain.states import Mode, Phase, TaskStatus
 from shared.ports import Row
 from shared.refresh.attempt import attempt, load_task
 from shared.refresh.claim import SliceClaim, TaskClaim, claim_slice, claim_task
-from shared.refresh.define import Datasets, define
-from shared.refresh.drift import evolved_by_publishes_only
+from shared.refresh.define import define
+from shared.refresh.definition_fit import Datasets
 from shared.refresh.ending import DEFINITION_CHANGED
+from shared.refresh.evolve import evolved_by_publishes_only
 from shared.refresh.lease import KeptLease
 from shared.refresh.load import load_slice
 from shared.refresh.plan import plan

@@ -10,7 +10,7 @@ from shared.domain.messages import Delivery, TableMessage
 from shared.messaging import outbox, receive
 from shared.messaging.endpoint import received
 from shared.ports import Bus
-from shared.refresh.define import Datasets
+from shared.refresh.definition_fit import Datasets
 from shared.refresh.run import TableRefresh
 from shared.refresh.runtime import Runtime
 from shared.refresh.summaries import ViewRefresh

@@ -17,7 +17,7 @@ from infra.local.stack import ROOT
 from shared.domain.dataset import Column
 from shared.domain.ids import TableName
 from shared.ports import SourceTable
-from shared.refresh.define import dataset_inputs
+from shared.refresh.definition_fit import dataset_inputs
 from tests.docs.documents import blocks, code_words, section, table_rows
 from tests.sqp.warehouse import EXAMPLE, fill
 from tests.support.sqp import DATASETS, SUMMARIES

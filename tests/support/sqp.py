@@ -26,7 +26,7 @@ from shared.domain.ids import TableName
 from shared.planning.quality import read_reports
 from shared.planning.scopes import Report
 from shared.ports import SourceTable
-from shared.refresh.define import dataset_inputs
+from shared.refresh.definition_fit import dataset_inputs
 
 DATASETS = {dataset.name: dataset for dataset in (ASIN_PERFORMANCE, SEARCH_QUERY_PERFORMANCE, SEARCH_QUERY_MARKET)}
 SUNDAY = date(2025, 1, 5)
