@@ -208,13 +208,13 @@ def _show_preview(session: Session, preview: Document) -> None:
     if out.as_json:
         out.json(preview)
         return
-    if preview["checked_against_source"]:
+    if preview["scopes_read_anew"] is not None:
         out.line(
             f"The next refresh would read {preview['scopes_read_anew']:,} of {preview['scopes_published']:,} published "
             f"scopes anew, {preview['rows_read_anew']:,} rows in {preview['slices']:,} slices."
         )
     else:
-        out.line("Its worker checks the source itself, when it next plans.")
+        out.line("What is read anew is known only when its worker next plans.")
     if preview["ignored_columns"]:
         out.line(f"Source columns that no target column takes: {', '.join(preview['ignored_columns'])}")
 

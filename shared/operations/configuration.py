@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,9 +13,10 @@ from shared.domain.errors import RefreshError
 from shared.domain.ids import TableName
 from shared.operations.keys import check_key
 from shared.operations.named_sql import find_named_sql
+from shared.operations.preview import Preview, look_ahead
 from shared.operations.requests import TablesUnknown
 from shared.planning.named_sql import named_sql
-from shared.ports import Row, Session, Source, SourceTable, Store
+from shared.ports import Session, Source, SourceTable, Store
 from shared.refresh.define import describe_source
 from shared.refresh.definition_fit import fit
 from shared.sql import statement
@@ -65,19 +65,6 @@ class Change:
     version: int | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Preview:
-    """What the next refresh would do because of a change."""
-
-    checked_against_source: bool
-    ignored_columns: tuple[str, ...]
-    scopes_published: int
-    rows_published: int
-    scopes_read_anew: int
-    rows_read_anew: int
-    slices: int
-
-
 def change(store: Store, source: Source, changes: list[Change], *, actor: str) -> list[str]:
     """Make the changes, all or none; the answer says what could not be checked.
 
@@ -122,9 +109,13 @@ def _rehearsal(store: Store, actor: str) -> Iterator[Session]:
 def preview(store: Store, source: Source, wanted: Change, *, actor: str) -> Preview:
     """What a change would lead to; nothing is kept. Raises as `change` does."""
     described = _described(store, source, wanted, always=True)
+    key = {"schema": wanted.table.schema, "name": wanted.table.name}
     with _rehearsal(store, actor) as session:
+        before = session.run(statement("registry_row"), **key)
         definition = _apply(session, wanted, described)
-        found = _preview(session, wanted.table, definition)
+        (after,) = session.run(statement("registry_row"), **key)
+        divided_anew = any(before[0][name] != after[name] for name in ("scope_column", "scope_bucket"))
+        found = look_ahead(session, wanted.table, after, definition, divided_anew=divided_anew)
     if definition is not None:
         check_key(source, definition)
     return found
@@ -203,24 +194,3 @@ def _fitted(session: Session, table: TableName, described: SourceTable) -> Defin
     if registry["handler"] != _PLAIN_COPY:
         return None
     return fit(table, registry, described, session.run(statement("target_columns"), **key), {})
-
-
-def _preview(session: Session, table: TableName, definition: Definition | None) -> Preview:
-    key = {"schema": table.schema, "name": table.name}
-    (registry,) = session.run(statement("registry_row"), **key)
-    known = definition.hash if definition is not None else None
-    (published,) = session.run(statement("published_definition"), **key, definition_hash=known)
-    scopes, rows = _anew(published) if definition is not None else (0, 0)
-    return Preview(
-        checked_against_source=definition is not None,
-        ignored_columns=definition.ignored if definition is not None else (),
-        scopes_published=published["scopes"],
-        rows_published=int(published["rows"]),
-        scopes_read_anew=scopes,
-        rows_read_anew=rows,
-        slices=math.ceil(rows / registry["slice_target_rows"]),
-    )
-
-
-def _anew(published: Row) -> tuple[int, int]:
-    return published["scopes_of_another_definition"], int(published["rows_of_another_definition"])

@@ -50,7 +50,8 @@ def plan(runtime: Runtime, claim: TaskClaim, definition: Definition, task: Row, 
     result, rows = _aggregate(runtime, claim, definition, query, budget)
     runtime.steps.reached("plan_queried")
     found = found_scopes(definition, rows, checks)
-    published = published_scopes(runtime, claim.task, definition, scan)
+    with runtime.store.transaction() as session:
+        published = published_scopes(session, claim.task.table, definition, scan)
     scopes = plan_scopes(
         found,
         published,

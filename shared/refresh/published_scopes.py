@@ -1,33 +1,31 @@
-"""What a table was last published as, scope by scope: what a plan compares the source with."""
+"""What a table shows: its scopes as last published, or as the target holds them where no published scan has been."""
 
 from __future__ import annotations
 
 from shared.domain.definition import Definition
-from shared.domain.ids import TaskId
+from shared.domain.ids import TableName
 from shared.domain.scope import ScanRange
 from shared.planning.scopes import PublishedScope, widens
 from shared.ports import Session
-from shared.refresh.claim import task_parameters
 from shared.refresh.merge import target_name
-from shared.refresh.runtime import Runtime
 from shared.refresh.state import state_statement
 
 
-def published_scopes(runtime: Runtime, task: TaskId, definition: Definition, scan: ScanRange) -> list[PublishedScope]:
-    """The scopes as last published; where no published scan has been yet, as the target holds them."""
-    key = task_parameters(task)
-    with runtime.store.transaction() as session:
-        (newest,) = session.run(state_statement("newest_scan", definition), **key)
-        published = [
-            PublishedScope(**row) for row in session.run(state_statement("published_scopes", definition), **key)
-        ]
-        if newest["snapshot_at"] is not None and not widens(scan.scan_from, newest["scan_from"]):
-            return published
-        known = {scope.value for scope in published}
-        return published + [scope for scope in _first_contact(session, definition, scan) if scope.value not in known]
+def published_scopes(
+    session: Session, table: TableName, definition: Definition, scan: ScanRange
+) -> list[PublishedScope]:
+    """The scopes as last published, with those that only the target knows where the scan sees more than any before."""
+    key = {"schema": table.schema, "name": table.name}
+    (newest,) = session.run(state_statement("newest_scan", definition), **key)
+    published = [PublishedScope(**row) for row in session.run(state_statement("published_scopes", definition), **key)]
+    if newest["snapshot_at"] is not None and not widens(scan.scan_from, newest["scan_from"]):
+        return published
+    known = {scope.value for scope in published}
+    return published + [scope for scope in scopes_of_target(session, definition, scan) if scope.value not in known]
 
 
-def _first_contact(session: Session, definition: Definition, scan: ScanRange) -> list[PublishedScope]:
+def scopes_of_target(session: Session, definition: Definition, scan: ScanRange) -> list[PublishedScope]:
+    """The rows that the target holds, divided as the definition says."""
     value = definition.scope.postgres_value("t") if definition.scope else "NULL::text"
     text = f"SELECT {value} AS value, count(*) AS rows FROM {target_name(definition)} t"
     if definition.scope is not None and scan.end is not None:

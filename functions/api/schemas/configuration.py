@@ -144,7 +144,7 @@ class Configurations(Answer):
 
 
 class ConfigurationPreview(Answer):
-    """What the next refresh would do because of a change. Nothing was changed."""
+    """What the next refresh would do because of a change, if the source stays as it is. Nothing was changed."""
 
     table: str
     checked_against_source: bool = Field(
@@ -153,11 +153,12 @@ class ConfigurationPreview(Answer):
     ignored_columns: list[str] = Field(description="Source columns that no target column takes.")
     scopes_published: int
     rows_published: int
-    scopes_read_anew: int = Field(
-        description="Published scopes that the change has read again, whether changed or not."
+    scopes_read_anew: int | None = Field(
+        description="Scopes that the change has read again, whether changed or not, within the lookback. Null: only "
+        "the table's worker knows, when it plans (materialized views, queries of a worker's own, shadows)."
     )
-    rows_read_anew: int
-    slices: int
+    rows_read_anew: int | None
+    slices: int | None
 
 
 class Basis(Answer):
