@@ -29,6 +29,9 @@ class SourceTable:
     """False for views and anything else that cannot be read `FOR SYSTEM_TIME AS OF`."""
     sql: str | None = None
     """The query itself, where the source is named SQL."""
+    partition_column: str | None = None
+    needs_partition_filter: bool = False
+    """Whether BigQuery refuses queries that do not filter by the partition column."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -117,7 +117,7 @@ def edit(context: typer.Context, table: Table, yes: Yes = False, json: Json = Fa
 
 @app.command("suggest")
 def suggest(context: typer.Context, table: Table, json: Json = False) -> None:
-    """Slice size, lanes and cap that would suit a table, by its last two weeks. Nothing is changed."""
+    """Slice size, lanes, cap and budget that would suit a table, by its last two weeks. Nothing is changed."""
     session = opened(context, json)
     document = session.api.read(f"/config/{segment(table)}/suggestions")
     if session.out.as_json:
@@ -129,10 +129,12 @@ def suggest(context: typer.Context, table: Table, json: Json = False) -> None:
             ("slice_target_rows", document["slice_target_rows"]),
             ("parallelism", document["parallelism"]),
             ("max_bytes_billed", document["max_bytes_billed"]),
+            ("max_bytes_billed_per_day", document["max_bytes_billed_per_day"]),
             ("refreshes seen", basis["refreshes"]),
             ("rows a second", basis["rows_per_second"]),
             ("largest refresh", basis["largest_rows"] and f"{basis['largest_rows']:,} rows"),
             ("largest bill", size(basis["largest_bytes"])),
+            ("dearest day", size(basis["largest_day_bytes"])),
         )
     )
 

@@ -85,6 +85,8 @@ class BigQuerySource:
             reference=reference,
             columns=tuple(column_of(field) for field in table.schema),
             is_table=table.table_type in _TABLES,
+            partition_column=table.time_partitioning.field if table.time_partitioning else None,
+            needs_partition_filter=bool(table.require_partition_filter),
         )
 
     def describe_query(self, reference: str, sql: str) -> SourceTable:

@@ -20,6 +20,7 @@ class Suggested:
     rows_per_second: float | None
     largest_rows: int | None
     largest_bytes: int | None
+    largest_day_bytes: int | None
 
 
 def suggest_sizes(store: Store, table: TableName) -> Suggested:
@@ -31,15 +32,20 @@ def suggest_sizes(store: Store, table: TableName) -> Suggested:
         (row,) = session.run(statement("recent_rates"), **key)
     rate = None if row["rows_per_second"] is None else round(float(row["rows_per_second"]), 1)
     return Suggested(
-        sizes=sizes(rows_per_second=rate, largest_rows=row["largest_rows"], largest_bytes=row["largest_bytes"]),
+        sizes=sizes(
+            rows_per_second=rate,
+            largest_rows=row["largest_rows"],
+            largest_bytes=row["largest_bytes"],
+            largest_day_bytes=row["largest_day_bytes"],
+        ),
         refreshes=row["refreshes"],
         rows_per_second=rate,
         largest_rows=row["largest_rows"],
         largest_bytes=row["largest_bytes"],
+        largest_day_bytes=row["largest_day_bytes"],
     )
 
 
 def suggest_registration(source: Source, reference: str, table: TableName) -> Registration:
     """From the source's schema. Raises InvalidRegistration when it cannot be read, RetryLater."""
-    described = source.describe(reference)
-    return registration(table, reference, described.columns, is_table=described.is_table)
+    return registration(table, source.describe(reference))

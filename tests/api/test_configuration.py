@@ -253,6 +253,15 @@ def test_sizes_are_suggested_from_what_was_measured(api: Api) -> None:
     found = api.get(path)
     assert found["slice_target_rows"] == 6_000_000
     assert found["max_bytes_billed"] == 10 * 2**20
+    assert (found["parallelism"], found["max_bytes_billed_per_day"]) == (1, 10 * 2**20)
+    assert found["basis"] == {
+        "refreshes": 1,
+        "rows_per_second": 100_000.0,
+        "largest_rows": 1_000_000,
+        "largest_bytes": 1000,
+        "largest_day_bytes": 1000,
+    }
+    assert api.get(f"{CONFIG}/public.a")["slice_target_rows"] != 6_000_000, "shown, never applied unasked"
 
 
 def test_what_is_not_registered_is_not_found(api: Api) -> None:

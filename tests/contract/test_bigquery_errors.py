@@ -191,6 +191,23 @@ def test_a_source_that_does_not_exist_or_may_not_be_read_says_what_to_do(
         source.describe("p.d.t")
 
 
+def test_a_table_is_described_with_how_bigquery_keeps_it(source: BigQuerySource, rest: RestStub) -> None:
+    described = {
+        "tableReference": {"projectId": "p", "datasetId": "d", "tableId": "t"},
+        "type": "TABLE",
+        "schema": {"fields": [{"name": "day", "type": "DATE", "mode": "REQUIRED"}]},
+        "timePartitioning": {"type": "DAY", "field": "day"},
+        "requirePartitionFilter": True,
+    }
+    rest.script["table"] = [(200, described)]
+    found = source.describe("p.d.t")
+    assert (found.is_table, found.partition_column, found.needs_partition_filter) == (True, "day", True)
+    del described["timePartitioning"], described["requirePartitionFilter"]
+    rest.script["table"] = [(200, described | {"type": "VIEW"})]
+    found = source.describe("p.d.t")
+    assert (found.is_table, found.partition_column, found.needs_partition_filter) == (False, None, False)
+
+
 @pytest.mark.parametrize(
     ("code", "kind"),
     [

@@ -165,7 +165,7 @@ def preview_configuration(table: str, json: ConfigurationChange) -> Configuratio
 @routes.get("/api/refresh/config/<table>/suggestions")
 @call(SizeSuggestions, tag="configuration", errors=(404,), paths=_TABLE)
 def suggest_sizes(table: str) -> SizeSuggestions:
-    """Slice size, lanes and cap that would suit the table, by its last refreshes. Never applied by themselves."""
+    """Slice size, lanes, cap and budget that would suit it, by its last refreshes. Never applied by themselves."""
     name = table_of_path(table)
     try:
         found = suggestions.suggest_sizes(wiring.store(), name)
@@ -176,6 +176,7 @@ def suggest_sizes(table: str) -> SizeSuggestions:
         rows_per_second=found.rows_per_second,
         largest_rows=found.largest_rows,
         largest_bytes=found.largest_bytes,
+        largest_day_bytes=found.largest_day_bytes,
     )
     return SizeSuggestions(table=str(name), **asdict(found.sizes), basis=basis)
 

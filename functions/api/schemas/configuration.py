@@ -168,6 +168,7 @@ class Basis(Answer):
     rows_per_second: float | None
     largest_rows: int | None
     largest_bytes: int | None
+    largest_day_bytes: int | None
 
 
 class SizeSuggestions(Answer):
@@ -177,6 +178,7 @@ class SizeSuggestions(Answer):
     slice_target_rows: int | None
     parallelism: int | None
     max_bytes_billed: int | None
+    max_bytes_billed_per_day: int | None
     basis: Basis
 
 
