@@ -8,7 +8,8 @@ import pytest
 
 from shared.domain.ids import TableName
 from shared.operations import configuration
-from shared.operations.configuration import Change, Preview
+from shared.operations.configuration import Change
+from shared.operations.preview import Preview
 from tests.support.engine import Engine
 from tests.support.orders import Orders
 
