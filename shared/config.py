@@ -64,6 +64,8 @@ class Settings(BaseSettings):
     """Where spans of a run go: off, cloud_trace, or the address of an OTLP receiver such as http://collector:4318/v1/traces."""
     refresh_trace_share: float = Field(default=1.0, ge=0.0, le=1.0)
     """Share of the runs that are traced."""
+    k_service: str | None = None
+    """Name of the Cloud Run service, as the platform sets it."""
     function_target: str = "refresh"
     """Entry point of the function, as the platform sets it; names the service in traces."""
     refresh_max_bytes_billed_per_day: int | None = Field(default=None, ge=1)
@@ -82,13 +84,14 @@ class Settings(BaseSettings):
     api_iap_audience: str | None = None
     """Audience of Identity-Aware Proxy's assertions, /projects/NUMBER/…; unset: that header proves nothing."""
     api_operators: str = ""
-    """E-mail addresses of operators, separated by commas; @example.com stands for everybody there."""
+    """E-mail addresses of operators, separated by commas; @example.com: all accounts that Google hosts there."""
     api_viewers: str = ""
     """E-mail addresses of viewers."""
     push_audience: str | None = None
-    """Audience of the tokens that Pub/Sub pushes with; unset: pushes need no token."""
+    """Audience of the tokens that Pub/Sub pushes with. Unset: only an emulator's pushes are taken, and on Cloud Run
+    those that IAM let through: it takes the signature away when it has checked a token."""
     push_service_account: str | None = None
-    """E-mail address of the service account that Pub/Sub pushes as; goes with PUSH_AUDIENCE."""
+    """E-mail addresses of the service accounts that Pub/Sub pushes as, separated by commas; goes with PUSH_AUDIENCE."""
 
     @field_validator("refresh_time_zone")
     @classmethod
@@ -105,9 +108,11 @@ class Settings(BaseSettings):
             raise ValueError("CLOUD_SQL_INSTANCE needs DATABASE_USER, the IAM login")
         return self
 
-    @field_validator("api_operators", "api_viewers")
+    @field_validator("api_operators", "api_viewers", "push_service_account")
     @classmethod
-    def _addresses(cls, value: str) -> str:
+    def _addresses(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
         wrong = [one for one in addresses(value) if one.count("@") != 1 or one.endswith("@") or " " in one]
         if wrong:
             raise ValueError(f"must be e-mail addresses or @domains separated by commas, but has {', '.join(wrong)}")

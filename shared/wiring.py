@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING
 
+import structlog
+
 from shared import tracing
 from shared.adapters import log
 from shared.adapters.clock import SystemClock
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
     from shared.webhooks.endpoints import Endpoints
     from shared.webhooks.notifier import Notifier
     from shared.webhooks.sealing import EndpointSecrets
+
+_log = structlog.get_logger()
 
 
 @cache
@@ -146,13 +150,14 @@ def proofs() -> tuple[Proofs, ...]:
 
 @cache
 def push_tokens() -> PushTokens | None:
-    """What a push must prove; None where it needs no token."""
+    """What a push must prove; None where nothing is said about that."""
     from shared.adapters.identity import PushTokens
+    from shared.config import addresses
 
     read = settings()
     if read.push_audience is None or read.push_service_account is None:
         return None
-    return PushTokens(audience=read.push_audience, service_account=read.push_service_account)
+    return PushTokens(audience=read.push_audience, service_accounts=addresses(read.push_service_account))
 
 
 def push_refused(request: Request) -> Answer | None:
@@ -162,7 +167,7 @@ def push_refused(request: Request) -> Answer | None:
 
     tokens = push_tokens()
     if tokens is None:
-        return None
+        return None if settings().pubsub_emulator_host or settings().k_service else _no_push_identity()
     try:
         tokens.check(request.headers)
     except NotIdentified:
@@ -172,6 +177,12 @@ def push_refused(request: Request) -> Answer | None:
     except RetryLater:
         return "deliver again: passing trouble", 503
     return None
+
+
+def _no_push_identity() -> Answer:
+    """Where no platform has checked it and nobody has said whose a push's token must be, none is taken."""
+    _log.error("no_push_identity_configured", remedy="set PUSH_AUDIENCE and PUSH_SERVICE_ACCOUNT")
+    return "not identified", 401
 
 
 def serve_table(request: Request, *, function: str, datasets: Mapping[str, Dataset]) -> Answer:
