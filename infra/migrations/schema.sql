@@ -1457,6 +1457,7 @@ CREATE INDEX refresh_audit_log_table ON ONLY refresh.refresh_audit_log USING btr
 CREATE UNIQUE INDEX refresh_backfill_running ON refresh.refresh_backfill USING btree (table_schema, table_name) WHERE (status = 'running'::text);
 CREATE INDEX refresh_backfill_table ON refresh.refresh_backfill USING btree (table_schema, table_name, created_at DESC);
 CREATE INDEX refresh_data_quality_checked ON refresh.refresh_data_quality USING btree (checked_at);
+CREATE INDEX refresh_data_quality_failed ON refresh.refresh_data_quality USING btree (check_id DESC) WHERE (NOT passed);
 CREATE INDEX refresh_data_quality_of_metric ON refresh.refresh_data_quality USING btree (metric, check_id DESC);
 CREATE INDEX refresh_data_quality_run ON refresh.refresh_data_quality USING btree (run_id);
 CREATE INDEX refresh_data_quality_table ON refresh.refresh_data_quality USING btree (table_schema, table_name, checked_at DESC);
@@ -1470,12 +1471,13 @@ CREATE INDEX refresh_outbox_published ON refresh.refresh_outbox USING btree (pub
 CREATE INDEX refresh_partition_state_quarantined ON refresh.refresh_partition_state USING btree (table_schema, table_name) INCLUDE (rows_quarantined) WHERE (rows_quarantined > 0);
 CREATE INDEX refresh_partition_state_refused ON refresh.refresh_partition_state USING btree (table_schema, table_name) WHERE (refused_at IS NOT NULL);
 CREATE INDEX refresh_publish_table ON refresh.refresh_publish USING btree (table_schema, table_name, publish_id DESC);
-CREATE INDEX refresh_quarantine_newest ON refresh.refresh_quarantine USING btree (quarantine_id DESC, table_schema, table_name);
 CREATE INDEX refresh_quarantine_open ON refresh.refresh_quarantine USING btree (table_schema, table_name, quarantine_id) WHERE (resolved_at IS NULL);
 CREATE INDEX refresh_quarantine_quarantined ON refresh.refresh_quarantine USING btree (quarantined_at);
+CREATE INDEX refresh_quarantine_table ON refresh.refresh_quarantine USING btree (table_schema, table_name, quarantine_id DESC);
 CREATE INDEX refresh_quarantine_task ON refresh.refresh_quarantine USING btree (run_id, table_schema, table_name, slice_no);
 CREATE INDEX refresh_run_backfill ON refresh.refresh_run USING btree ((((request -> 'backfill'::text) ->> 'id'::text))) WHERE (request ? 'backfill'::text);
-CREATE INDEX refresh_run_created ON refresh.refresh_run USING btree (created_at DESC);
+CREATE INDEX refresh_run_listed ON refresh.refresh_run USING btree (created_at DESC, run_id);
+CREATE INDEX refresh_run_listed_as ON refresh.refresh_run USING btree (status, created_at DESC, run_id);
 CREATE INDEX refresh_run_open ON refresh.refresh_run USING btree (created_at) WHERE (status = 'running'::text);
 CREATE INDEX refresh_run_release ON refresh.refresh_run USING btree (((request ->> 'release_of'::text))) WHERE (request ? 'release_of'::text);
 CREATE INDEX refresh_run_replay ON refresh.refresh_run USING btree (replay_of) WHERE (replay_of IS NOT NULL);
@@ -1485,10 +1487,12 @@ CREATE INDEX refresh_task_ended_as ON refresh.refresh_task USING btree (status, 
 CREATE INDEX refresh_task_good ON refresh.refresh_task USING btree (table_schema, table_name, finished_at DESC) WHERE (status = ANY (ARRAY['success'::text, 'no_new_data'::text, 'warning'::text]));
 CREATE INDEX refresh_task_group ON refresh.refresh_task USING btree (run_id, publish_group) WHERE (publish_group IS NOT NULL);
 CREATE INDEX refresh_task_history ON refresh.refresh_task USING btree (table_schema, table_name, finished_at DESC);
+CREATE INDEX refresh_task_not_verified ON refresh.refresh_task USING btree (table_schema, table_name, finished_at) WHERE ((mode = 'verify'::text) AND (status = ANY (ARRAY['warning'::text, 'failed'::text])));
 CREATE INDEX refresh_task_of_run ON refresh.refresh_task USING btree (run_id) INCLUDE (status, bytes_billed);
 CREATE INDEX refresh_task_open ON refresh.refresh_task USING btree (run_id) WHERE (status = ANY (ARRAY['queued'::text, 'running'::text]));
 CREATE INDEX refresh_task_verified ON refresh.refresh_task USING btree (table_schema, table_name, finished_at DESC) WHERE ((mode = 'verify'::text) AND (status = ANY (ARRAY['success'::text, 'warning'::text, 'failed'::text])));
 CREATE INDEX webhook_delivery_ended ON refresh.webhook_delivery USING btree (created_at) WHERE (state <> 'pending'::text);
+CREATE INDEX webhook_delivery_failed ON refresh.webhook_delivery USING btree (endpoint_id, created_at DESC, delivery_id DESC) WHERE (state = 'failed'::text);
 CREATE INDEX webhook_delivery_listed ON refresh.webhook_delivery USING btree (endpoint_id, created_at DESC, delivery_id DESC);
 CREATE INDEX webhook_delivery_pending ON refresh.webhook_delivery USING btree (endpoint_id, next_attempt_at) WHERE (state = 'pending'::text);
 CREATE UNIQUE INDEX asin_period_summary_key ON sqp.asin_period_summary USING btree (client_id, marketplace_id, report_period, period_start, asin);

@@ -57,7 +57,7 @@ class PostgresStore:
             arguments = connection_arguments(database)
             database = partial(pg8000.native.Connection, **arguments, application_name=application_name)
         self._connect: Connect = database
-        self._setting_up = "SET TIME ZONE 'UTC'; SET intervalstyle = 'postgres'; SET datestyle = 'ISO'"
+        self._setting_up = "SET TIME ZONE 'UTC'; SET intervalstyle = 'postgres'; SET datestyle = 'ISO'; SET jit = off"
         if role is not None:
             self._setting_up += f"; SET ROLE {postgres_identifier(role)}"
         self._slots = BoundedSemaphore(max_connections) if max_connections is not None else None

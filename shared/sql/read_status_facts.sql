@@ -56,12 +56,11 @@ SELECT json_build_object(
         SELECT coalesce(json_agg(json_build_object('table', v.table_schema || '.' || v.table_name, 'run_id', v.run_id,
             'finished_at', v.finished_at, 'error', coalesce(v.error, v.reason), 'status', v.status) ORDER BY v.table_schema, v.table_name), '[]')
         FROM refresh.refresh_table_registry r
-        CROSS JOIN LATERAL (
-            SELECT t.table_schema, t.table_name, t.run_id, t.finished_at, t.reason, t.error, t.status FROM refresh.refresh_task t
-            WHERE t.table_schema = r.table_schema AND t.table_name = r.table_name
-                AND t.mode = 'verify' AND t.status IN ('success', 'warning', 'failed')
-            ORDER BY t.finished_at DESC LIMIT 1) v
-        WHERE r.mode = 'live' AND v.status IN ('warning', 'failed')),
+        JOIN refresh.refresh_task v USING (table_schema, table_name)
+        WHERE r.mode = 'live' AND v.mode = 'verify' AND v.status IN ('warning', 'failed') AND NOT EXISTS (
+            SELECT FROM refresh.refresh_task later
+            WHERE later.table_schema = v.table_schema AND later.table_name = v.table_name AND later.mode = 'verify'
+                AND later.status IN ('success', 'warning', 'failed') AND later.finished_at > v.finished_at)),
     'recent_activity', (
         SELECT coalesce(json_agg(a), '[]')
         FROM (

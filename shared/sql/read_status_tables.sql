@@ -32,9 +32,8 @@ FROM (
     LEFT JOIN LATERAL (
         SELECT t.status, t.reason, t.error, t.run_id, t.finished_at
         FROM refresh.refresh_task t
-        JOIN refresh.refresh_run n USING (run_id)
         WHERE t.table_schema = r.table_schema AND t.table_name = r.table_name AND t.mode = coalesce(nullif(r.mode, 'disabled'), 'live')
-            AND t.finished_at IS NOT NULL AND n.request -> 'backfill' IS NULL
+            AND t.finished_at IS NOT NULL AND NOT (SELECT n.request ? 'backfill' FROM refresh.refresh_run n WHERE n.run_id = t.run_id)
         ORDER BY t.finished_at DESC
         LIMIT 1
     ) latest ON true
@@ -55,16 +54,20 @@ FROM (
             ON f.run_id = latest.run_id AND f.table_schema = r.table_schema AND f.table_name = r.table_name
         WHERE latest.status IN ('held', 'warning') AND r.mode = 'live' AND failed.checks IS NOT NULL AND held.scopes > 0
     ) hold ON true
-    LEFT JOIN LATERAL (
-        SELECT (array_agg(p.scanned_snapshot_before ORDER BY p.publish_id))[1] AS data_as_of,
+    LEFT JOIN (
+        SELECT table_schema, table_name, (array_agg(p.scanned_snapshot_before ORDER BY p.publish_id))[1] AS data_as_of,
             (array_agg(json_build_object('run_id', p.run_id, 'at', p.rolled_back_at, 'by', p.rolled_back_by,
                 'reason', p.rollback_reason) ORDER BY p.publish_id DESC))[1] AS rolled_back
-        FROM refresh.refresh_publish p
-        WHERE p.table_schema = r.table_schema AND p.table_name = r.table_name AND p.rolled_back_at IS NOT NULL
-            AND p.rolled_back_at >= (
-                SELECT min(s.refused_at) FROM refresh.refresh_partition_state s
-                WHERE s.table_schema = r.table_schema AND s.table_name = r.table_name AND s.refused_at IS NOT NULL)
-    ) undone ON true
+        FROM (
+            SELECT s.table_schema, s.table_name, min(s.refused_at) AS since
+            FROM refresh.refresh_partition_state s
+            WHERE s.refused_at IS NOT NULL
+            GROUP BY s.table_schema, s.table_name
+        ) refused
+        JOIN refresh.refresh_publish p USING (table_schema, table_name)
+        WHERE p.rolled_back_at >= refused.since
+        GROUP BY table_schema, table_name
+    ) undone USING (table_schema, table_name)
     LEFT JOIN LATERAL (
         SELECT CASE WHEN undone.rolled_back IS NOT NULL THEN undone.data_as_of ELSE coalesce(r.scanned_snapshot_at, (
             SELECT coalesce(n.snapshot_at, t.finished_at)

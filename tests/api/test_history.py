@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
-from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from tests.api.conftest import Api
-from tests.bench.api import calls
 
 NOW = datetime.now(UTC)
 MIDNIGHT = NOW.replace(hour=0, minute=0, second=0, microsecond=0)
@@ -200,50 +197,3 @@ def test_the_audit_is_paged_by_cursor(year: Api) -> None:
             break
         cursor = f"&cursor={page['next_cursor']}"
     assert seen == [row["audit_id"] for row in everything]
-
-
-def scans(plan: Any) -> Iterator[str]:
-    if plan["Node Type"] == "Seq Scan":
-        yield plan["Relation Name"]
-    for part in plan.get("Plans", ()):
-        yield from scans(part)
-
-
-def test_no_read_of_the_bench_walks_through_a_large_table(year: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With planning of sequential scans off, a plan that still has one has no index that it could use."""
-    walked: set[tuple[str, str]] = set()
-    inside = type(year.plane.store).transaction
-    large = {"refresh_task", "refresh_audit_log", "refresh_audit_log_rest", "refresh_checkpoint"}
-
-    def watched(store: Any, **options: Any) -> Any:
-        return Watched(inside(store, **options), walked)
-
-    monkeypatch.setattr(type(year.plane.store), "transaction", watched)
-    for name, path in calls().items():
-        response = year("GET", path.replace("bench.table_0500", "public.a"))
-        assert response.status_code in (200, 404), name
-    assert {(relation, sql) for relation, sql in walked if relation in large} == set()
-
-
-class Watched:
-    """A transaction that explains every SELECT beside running it."""
-
-    def __init__(self, inner: Any, walked: set[tuple[str, str]]) -> None:
-        self._inner = inner
-        self._walked = walked
-
-    def __enter__(self) -> Watched:
-        self._session = self._inner.__enter__()
-        self._session.run("SET LOCAL enable_seqscan = off")
-        return self
-
-    def __exit__(self, *error: Any) -> Any:
-        return self._inner.__exit__(*error)
-
-    def run(self, sql: str, **parameters: Any) -> Any:
-        if "refresh." in sql and "INSERT" not in sql:
-            (row,) = self._session.run(f"EXPLAIN (FORMAT JSON) {sql}", **parameters)
-            found = row["QUERY PLAN"]
-            plan = (json.loads(found) if isinstance(found, str) else found)[0]["Plan"]
-            self._walked |= {(relation, sql[:80]) for relation in scans(plan)}
-        return self._session.run(sql, **parameters)

@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from flask import Blueprint, Response, request, url_for
+from pydantic_core import from_json
 from werkzeug.wrappers import Response as AnyResponse
 
 from functions.api.pages import timeline
@@ -16,6 +17,7 @@ from functions.api.pages.calls import api, read, send
 from functions.api.pages.going import see_other
 from functions.api.pages.paging import asked_page, of_pagination, page_of
 from functions.api.pages.render import page
+from functions.api.routes.runs import run_document
 
 routes = Blueprint("runs", __name__)
 _STATES = ("running", "success", "warning", "failed")
@@ -41,7 +43,7 @@ def listed() -> Response:
 @routes.get("/runs/<uuid:run_id>")
 def show(run_id: UUID) -> Response:
     """A run: its tables as bars in time, what they cost, and why what went wrong did."""
-    run = read(api("runs", run_id))
+    run = from_json(run_document(run_id))
     now = datetime.now(UTC)
     counted = _counted(run["tables"])
     chosen = request.args.get("status", "")

@@ -116,11 +116,16 @@ def runs(query: RunsQuery) -> Runs:
 @call(Run, tag="runs", errors=(404,), paths=_RUN)
 def run(run_id: UUID) -> Run:
     """A run with its tables, their slices, and what it cost."""
+    return Run.model_validate_json(run_document(run_id))
+
+
+def run_document(run_id: UUID) -> str:
+    """The run as Postgres writes it."""
     price = wiring.settings().refresh_usd_per_tib
     text = documents.read(wiring.store(), "read_run", run_id=run_id, max_slices=MAX_SLICES, usd_per_tib=price)
     if text is None:
         raise not_found(f"There is no run {run_id}.")
-    return Run.model_validate_json(text)
+    return text
 
 
 @routes.post("/api/refresh/runs/<uuid:run_id>/replay")

@@ -1,0 +1,64 @@
+"""Reads stay quick however long the system runs: none of them walks through a table that grows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from infra.local.postgres import Postgres
+from shared import wiring
+from shared.adapters.postgres import PostgresStore
+from shared.ports import Row, Store
+from tests.bench.api import GROWING, calls, reading, seed
+
+_SCANS = """
+    SELECT regexp_replace(relname, '^refresh_audit_log_.*', 'refresh_audit_log') AS relation,
+        sum(seq_tup_read)::bigint AS walked
+    FROM pg_stat_user_tables WHERE schemaname = 'refresh' GROUP BY 1
+"""
+TABLES = 100
+
+
+@pytest.fixture(scope="module")
+def year_url(postgres: Postgres, migrated_template: str) -> Iterator[str]:
+    """A year of a hundred tables."""
+    name = "year_of_history"
+    url = postgres.ensure_database(name, template=migrated_template)
+    seed(url, tables=TABLES)
+    yield url
+    postgres.drop_database(name)
+
+
+def test_no_read_walks_through_a_table_that_grows(year_url: str) -> None:
+    walked: dict[str, set[str]] = {}
+    with reading(year_url) as read:
+        for what, path in calls(tables=TABLES).items():
+            before = scans(wiring.store())
+            for _ in range(2):  # the first time the figures of past days are made
+                read(path)
+            after = scans(wiring.store())
+            found = {table for table in GROWING if after[table] > before[table]}
+            if found:
+                walked[what] = found
+    assert walked == {}
+
+
+def test_a_walk_is_seen(year_url: str) -> None:
+    store = PostgresStore(year_url)
+    before = scans(store)
+    rows(store, "SELECT max(details::text) FROM refresh.refresh_audit_log")
+    after = scans(store)
+    store.close()
+    assert {table for table in GROWING if after[table] > before[table]} == {"refresh_audit_log"}
+
+
+def scans(store: Store) -> dict[str, int]:
+    """How many rows of each table were read by walking through it so far; the store's one connection tells its own."""
+    rows(store, "SELECT pg_stat_force_next_flush()")
+    return {row["relation"]: row["walked"] for row in rows(store, _SCANS)}
+
+
+def rows(store: Store, sql: str) -> list[Row]:
+    with store.transaction() as session:
+        return session.run(sql)
