@@ -16,6 +16,7 @@ from flask import Response, request
 from pydantic import BaseModel
 from spectree import Response as Responses
 from spectree import SecurityScheme, SpecTree
+from spectree.model_adapter.protocol import SchemaMode
 from spectree.models import SecureType, SecuritySchemeData
 from spectree.plugins.flask_plugin import FlaskPlugin
 from werkzeug.exceptions import RequestEntityTooLarge
@@ -53,6 +54,25 @@ class _StrictFlask(FlaskPlugin):
         return render(func(**given))
 
 
+class _Contract(SpecTree):
+    """Writes the schemas of models when the document is asked for: done for every call, it was most of the loading."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._declared: dict[str, tuple[type[BaseModel], SchemaMode]] = {}
+
+    def _add_model(self, model: Any, mode: SchemaMode = "validation") -> str:
+        name = _model_name(model)
+        self._declared[name] = (model, mode)
+        return name
+
+    def _generate_spec(self) -> dict[str, Any]:
+        for model, mode in self._declared.values():
+            super()._add_model(model, mode)
+        described: dict[str, Any] = super()._generate_spec()
+        return described
+
+
 def _model_name(model: Any) -> str:
     return str(model.__name__)
 
@@ -61,7 +81,7 @@ def _nested_name(parent: str, child: str) -> str:
     return child
 
 
-contract = SpecTree(
+contract = _Contract(
     backend=_StrictFlask,
     title="Daily BigQuery Refresh",
     description=_DESCRIPTION,
