@@ -51,7 +51,7 @@ def summary(counts: Statistics, found: Sequence[Alert]) -> str:
 
 
 def _verdict(counts: Statistics, found: Sequence[Alert]) -> str:
-    said = f"{counts.fresh} of {counts.live} tables are fresh"
+    said = f"{counts.fresh} of {counts.live} {'table is' if counts.live == 1 else 'tables are'} fresh"
     troubles = [
         f"{number} {word}"
         for number, word in (
@@ -59,6 +59,7 @@ def _verdict(counts: Statistics, found: Sequence[Alert]) -> str:
             (counts.stale, "stale"),
             (counts.failed, "failed"),
             (counts.held, "held"),
+            (sum(alert.kind == "not_equal" for alert in found), "not equal to the source"),
             (sum(alert.kind == "never_refreshed" for alert in found), "never refreshed"),
         )
         if number

@@ -19,20 +19,25 @@ def run_id(api: Api) -> str:
         api.plane.finish(name, "warning")
     api.plane.deliver_owed()
     for name, reason in (("a", "too_long"), ("a", "null_in_not_null"), ("b", "too_long")):
-        api.plane.run(
-            "INSERT INTO refresh.refresh_quarantine (run_id, table_schema, table_name, slice_no, scope, reason,"
-            " column_name, source_row) VALUES (CAST(:run AS uuid), 'public', :name, 0, '2025-01-01', :reason, 'value',"
-            " CAST(:row AS json))",
-            run=run_id,
-            name=name,
-            reason=reason,
-            row='{"id": 1, "value": "a\\\\u0000b"}',
-        )
+        put_aside(api, run_id, name, reason)
     api.plane.run(
         "UPDATE refresh.refresh_quarantine SET resolved_at = now(), resolved_by = run_id"
         " WHERE quarantine_id = (SELECT min(quarantine_id) FROM refresh.refresh_quarantine)"
     )
     return run_id
+
+
+def put_aside(api: Api, run_id: str, name: str, reason: str) -> None:
+    """What a worker writes about a row that the target cannot hold."""
+    api.plane.run(
+        "INSERT INTO refresh.refresh_quarantine (run_id, table_schema, table_name, slice_no, scope, reason,"
+        " column_name, source_row) VALUES (CAST(:run AS uuid), 'public', :name, 0, '2025-01-01', :reason, 'value',"
+        " CAST(:row AS json))",
+        run=run_id,
+        name=name,
+        reason=reason,
+        row='{"id": 1, "value": "a\\\\u0000b"}',
+    )
 
 
 def listed(api: Api, query: str = "") -> list[tuple[str, str]]:

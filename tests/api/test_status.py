@@ -48,7 +48,7 @@ def test_all_fresh(api: Api) -> None:
     refreshed(api, "a", hours_ago=3)
     assert overview(api) == ("healthy", [])
     status = api.get("/api/refresh/status")
-    assert status["summary"] == "1 of 1 tables are fresh; nothing needs attention."
+    assert status["summary"] == "1 of 1 table is fresh; nothing needs attention."
     found = table(api, "a")
     assert (found["status"], found["is_stale"], found["freshness_score"]) == ("success", False, 1)
     assert found["data_as_of"].endswith("Z")

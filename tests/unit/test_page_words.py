@@ -40,12 +40,36 @@ def alert(kind: str, severity: str = "warning") -> Alert:
             {"failed": 1},
             [("failed", "critical")],
             "bad",
-            "One table shows the data of before: the last refresh failed.",
+            "Not everything is up to date: the last refresh of one table failed.",
         ),
-        ({"failed": 2}, [("failed", "critical")], "bad", "2 tables show the data of before: the last refresh failed."),
+        (
+            {"failed": 2},
+            [("failed", "critical")],
+            "bad",
+            "Not everything is up to date: the last refresh of 2 tables failed.",
+        ),
+        (
+            {"missing": 1, "stale": 2},
+            [("missing", "critical"), ("not_equal", "critical"), ("stale", "critical")],
+            "bad",
+            "Not everything can be trusted: one table is missing, one table differs from its source"
+            " and 2 tables show old data.",
+        ),
+        (
+            {"stale": 2, "failed": 1},
+            [("not_equal", "critical"), ("stale", "critical"), ("failed", "critical")],
+            "bad",
+            "Not everything can be trusted: one table differs from its source and 2 tables show old data.",
+        ),
         ({}, [("held", "critical")], "bad", "Not everything can be trusted: see what needs you."),
         ({}, [("held", "warning")], "care", "The dashboards can be trusted, but one thing needs a look."),
         ({}, [("held", "warning")] * 2, "care", "The dashboards can be trusted, but 2 things need a look."),
+        (
+            {"held": 1},
+            [("held", "warning"), ("dead_letters", "warning")],
+            "care",
+            "The dashboards can be trusted, but the new data of one table is held.",
+        ),
         (
             {},
             [("never_refreshed", "warning")],

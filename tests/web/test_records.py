@@ -25,7 +25,9 @@ def test_the_audit_is_searched(api: Api, visit: Visit) -> None:
     expect(row).to_contain_text("priority")
     page.get_by_label("Table").fill("no table")
     page.get_by_role("button", name="Search").click()
-    expect(page.get_by_role("alert")).to_contain_text("table")
+    expect(page.get_by_role("alert")).to_have_text("Write the table as schema.name, such as sqp.weekly_summary.")
+    page.goto("/quarantine?table=no+table")
+    expect(page.get_by_role("alert")).to_have_text("Write the table as schema.name, such as sqp.weekly_summary.")
 
 
 def test_older_entries_are_a_page_further(api: Api, visit: Visit) -> None:
@@ -40,7 +42,7 @@ def test_older_entries_are_a_page_further(api: Api, visit: Visit) -> None:
 def test_a_dead_letter_is_sent_again(api: Api, visit: Visit) -> None:
     made = letter(api)
     page = visit().open("/")
-    page.get_by_role("link", name="Look", exact=True).click()
+    page.get_by_role("link", name="See them", exact=True).click()
     expect(page.get_by_role("heading", name="unknown_version: 2")).to_be_visible()
     page.get_by_text("what it holds").click()
     expect(page.get_by_text('{"version": 1}')).to_be_visible()

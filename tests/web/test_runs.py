@@ -90,6 +90,27 @@ def test_a_run_that_failed_says_why_and_is_done_again(api: Api, visit: Visit, mo
     ]
 
 
+def test_a_run_of_many_tables_is_one_picture_searched_and_put_in_order(api: Api, visit: Visit) -> None:
+    api.plane.register(*(f"t{number:03}" for number in range(40)))
+    run_id = api.trigger().get_json()["run_id"]
+    api.plane.deliver_owed()
+    api.plane.run("SET session_replication_role = replica")
+    api.plane.run(
+        "UPDATE refresh.refresh_task SET status = 'success', started_at = created_at,"
+        " finished_at = created_at + make_interval(secs => CAST(right(table_name, 2) AS integer))"
+    )
+    page = visit().open(f"/runs/{run_id}")
+    expect(page.get_by_role("img", name="Tables at work over the time of the run, at most 40")).to_be_visible()
+    names = page.locator(".line .label")
+    expect(names).to_have_count(40)
+    page.get_by_role("link", name="slowest first").click()
+    expect(names.first).to_have_text("public.t039")
+    page.get_by_label("Search tables of the run by name").fill("t00")
+    page.keyboard.press("Enter")
+    expect(names).to_have_count(10)
+    expect(names.first).to_have_text("public.t009")
+
+
 def test_a_viewer_watches_and_has_no_buttons(api: Api, visit: Visit) -> None:
     api.plane.register("a")
     run_id = api.trigger("a").get_json()["run_id"]

@@ -39,6 +39,22 @@ def test_the_session_is_out_of_reach_and_ends(api: Api, visit: Visit) -> None:
     assert answer.status == 401
 
 
+def test_a_session_that_has_ended_says_so_and_leads_back(api: Api, visit: Visit) -> None:
+    page = visit().open("/audit?event=run_created")
+    page.context.add_cookies([{"name": "refresh-session", "value": "no-longer-known", "url": page.url}])
+    page.reload()
+    expect(page.get_by_text("Your session has ended. Sign in again")).to_be_visible()
+    page.get_by_label("Token").fill(OPERATOR)
+    page.keyboard.press("Enter")
+    expect(page).to_have_url("/audit?event=run_created")
+
+
+def test_a_form_that_was_sent_without_a_session_leads_to_a_page_that_is_there(api: Api) -> None:
+    answer = api("POST", "/dead-letters/1/send", token=None, headers=SAME, data=tokens(api))
+    assert answer.status_code == 401
+    assert 'name="go_on_to" value="/"' in answer.text
+
+
 def test_over_https_cookies_are_for_https_alone(api: Api) -> None:
     response = api("GET", "/sign-in", token=None, headers={"X-Forwarded-Proto": "https"})
     (cookie,) = response.headers.getlist("Set-Cookie")

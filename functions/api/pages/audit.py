@@ -9,6 +9,7 @@ from flask import Blueprint, Response, request
 
 from functions.api.pages.calls import api, send
 from functions.api.pages.paging import with_query
+from functions.api.pages.refusals import plainly
 from functions.api.pages.render import page
 
 routes = Blueprint("audit", __name__)
@@ -29,7 +30,7 @@ def show() -> Response:
         "audit.html",
         status=reply.status,
         asked=asked,
-        problem=None if reply.ok else reply.document["detail"],
+        problem=None if reply.ok else plainly(reply.document),
         entries=[one | {"figures": _figures(one), "more": _more(one)} for one in found["items"]],
         further=with_query(cursor=found["next_cursor"]) if found["next_cursor"] else None,
         first=with_query(cursor=None) if request.args.get("cursor") else None,

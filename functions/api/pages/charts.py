@@ -29,7 +29,9 @@ def shares(tables: Sequence[TableStatus]) -> list[Share]:
     """The tables by how they stand, as parts of one bar; even the smallest can be seen."""
     counted = Counter(_standing(one) for one in tables if one.mode == "live")
     order = [
-        name for name in ("fresh", "warning", "skipped", "held", "never_refreshed", "failed", "stale") if counted[name]
+        name
+        for name in ("fresh", "warning", "skipped", "held", "never_refreshed", "failed", "stale", "missing")
+        if counted[name]
     ]
     least = 12.0
     room = WIDTH - least * len(order) - _GAP * max(0, len(order) - 1)
@@ -43,6 +45,8 @@ def shares(tables: Sequence[TableStatus]) -> list[Share]:
 
 
 def _standing(one: TableStatus) -> str:
+    if one.is_missing:
+        return "missing"
     if one.is_stale:
         return "stale"
     if one.last_status in ("failed", "held", "skipped", "warning"):

@@ -110,5 +110,5 @@ def _title(day: date, parts: Sequence[tuple[str, float]], unit: str) -> str:
         return f"{day}: no refresh"
     if unit == "ms":
         half, rest = (value for _, value in parts)
-        return f"{day}: {half / 1000:.1f} s in the middle, at most {(half + rest) / 1000:.1f} s"
+        return f"{day}: {half / 1000:.1f} s in the middle, 95 of 100 at most {(half + rest) / 1000:.1f} s"
     return f"{day}: " + ", ".join(f"{value:,} {kind}" for kind, value in parts)

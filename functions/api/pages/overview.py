@@ -12,7 +12,7 @@ from functions.api.alerts import alerts, statistics, summary
 from functions.api.pages import charts, words
 from functions.api.pages.attention import concerns
 from functions.api.pages.calls import api, read
-from functions.api.pages.paging import page_of
+from functions.api.pages.paging import is_named, page_of
 from functions.api.pages.render import page
 from functions.api.routes.status import overview
 from functions.api.schemas.status import TableStatus
@@ -65,10 +65,12 @@ def show() -> Response:
     tables, facts = overview()
     found = alerts(tables, facts)
     counts = statistics(tables, facts)
+    reason_of = {one.table: one.last_reason for one in tables}
+    busy = {one.table for one in tables if one.progress is not None}
     chosen = request.args.get("show", "all")
     wanted = _FILTERS.get(chosen, _FILTERS["all"])[1]
     search = request.args.get("q", "").strip()
-    listed = sorted((one for one in tables if wanted(one) and search.lower() in one.table.lower()), key=_gravity)
+    listed = sorted((one for one in tables if wanted(one) and is_named(one.table, search)), key=_gravity)
     pages, shown = page_of(listed, size=_TABLES)
     return page(
         "overview.html",
@@ -78,10 +80,14 @@ def show() -> Response:
         counts=counts,
         facts=facts,
         shares=charts.shares(tables),
-        concerns=concerns(found, {one.table: one.last_reason for one in tables}),
+        concerns=concerns(found, reason_of, busy),
         runs=_open_runs(tables),
+        reason_of=reason_of,
         run_of={one.table: one.last_run_id for one in tables if one.last_run_id},
-        busy={one.table for one in tables if one.progress is not None},
+        verified_by={one.table: one.run_id for one in facts.verifications},
+        aside={one.table for one in tables if one.rows_in_quarantine},
+        undecided={one.table for one in tables if one.hold and not one.hold.refused_by},
+        busy=busy,
         activity=facts.recent_activity[:_ACTIVITY],
         filters=_filters(tables),
         chosen=chosen,
@@ -97,10 +103,10 @@ def _filters(tables: Sequence[TableStatus]) -> list[Filter]:
     return [Filter(name=name, label=label, count=count) for name, label, count in counted if count or name == "all"]
 
 
-def _gravity(one: TableStatus) -> tuple[bool, int, str]:
-    """What needs somebody comes first, then by name."""
+def _gravity(one: TableStatus) -> tuple[bool, bool, int, str]:
+    """What needs somebody comes first, what is not live last, then by name."""
     grave = _ORDER.index(one.status) if one.status in _ORDER else len(_ORDER)
-    return (not one.is_stale, grave, one.table)
+    return (one.mode != "live", not one.is_stale, grave, one.table)
 
 
 def _open_runs(tables: Sequence[TableStatus]) -> list[OpenRun]:

@@ -39,6 +39,11 @@ def asked_page() -> int:
     return max(1, int(text)) if text.isdecimal() and len(text) < 7 else 1
 
 
+def is_named(table: str, search: str) -> bool:
+    """Whether a table's name has every word that is searched for."""
+    return all(word in table.lower() for word in search.lower().split())
+
+
 def with_query(**changes: Any) -> str:
     """This page's address with other parameters; None takes one out."""
     query = request.args.to_dict() | changes

@@ -8,13 +8,15 @@ from uuid import UUID
 from flask import Blueprint, Response, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from functions.api.pages.calls import CallRefused, api, read, send
+from functions.api.pages.calls import CallRefused, api, send
 from functions.api.pages.going import see_other
 from functions.api.pages.paging import asked_page, of_pagination
+from functions.api.pages.refusals import plainly
 from functions.api.pages.render import page
 
 routes = Blueprint("quarantine", __name__)
 _ROWS = 25
+_NONE = {"page": 1, "pages": 1, "total": 0}
 _STATES = ("open", "resolved")
 
 
@@ -24,11 +26,14 @@ def show() -> Response:
     state = request.args.get("state", "")
     chosen = state if state in _STATES else None
     table = request.args.get("table", "").strip()
-    found = read(api("quarantine"), table=table, state=chosen, page=asked_page(), page_size=_ROWS)
+    asked = {"table": table, "state": chosen, "page": asked_page(), "page_size": _ROWS}
+    reply = send("GET", api("quarantine"), query=asked)
     return page(
         "quarantine.html",
-        rows=found["items"],
-        pages=of_pagination(found["pagination"]),
+        status=reply.status,
+        problem=None if reply.ok else plainly(reply.document),
+        rows=reply.document["items"] if reply.ok else [],
+        pages=of_pagination(reply.document["pagination"] if reply.ok else _NONE),
         table=table,
         states=_STATES,
         chosen=chosen,

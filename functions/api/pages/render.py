@@ -59,6 +59,7 @@ def set_up(app: Flask) -> None:
         moment=moment,
         since=since,
         number=number,
+        figure=figure,
         size=size,
         duration=duration,
         lasted=lasted,
@@ -104,6 +105,13 @@ def number(value: float | None) -> str:
     if value is None:
         return NOTHING
     return f"{value:,.1f}" if isinstance(value, float) and abs(value) < 100 else f"{round(value):,}"
+
+
+def figure(value: float | None) -> str:
+    """A measured value or its threshold: counts in full, shares to four digits."""
+    if value is None:
+        return NOTHING
+    return f"{value:,.0f}" if value == round(value) or abs(value) >= 1000 else f"{value:,.4g}"
 
 
 def size(value: int | None) -> str:

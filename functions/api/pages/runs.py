@@ -12,10 +12,10 @@ from flask import Blueprint, Response, request, url_for
 from pydantic_core import from_json
 from werkzeug.wrappers import Response as AnyResponse
 
-from functions.api.pages import timeline
+from functions.api.pages import parallel, timeline
 from functions.api.pages.calls import api, read, send
 from functions.api.pages.going import see_other
-from functions.api.pages.paging import asked_page, of_pagination, page_of
+from functions.api.pages.paging import asked_page, is_named, of_pagination, page_of
 from functions.api.pages.render import page
 from functions.api.routes.runs import run_document
 
@@ -23,9 +23,13 @@ routes = Blueprint("runs", __name__)
 _STATES = ("running", "success", "warning", "failed")
 _RUNS = 50
 _TABLES = 100
+_MANY = 30
+"""Tables of a run from which on it is also drawn as a whole, and searched."""
 _REPORTED = ("dry_run", "plan")
 _WITHOUT_EFFECT = {*_REPORTED, "verify"}
 _AGAIN = ("failed", "held", "skipped")
+_UNDECIDABLE = ("cost_cap", "schema_drift", "group_held")
+"""Reasons of holds that nobody can release: their cause is mended, and the table run again."""
 _GRAVE = ("failed", "held", "skipped", "warning", "running", "queued", "success", "no_new_data")
 
 
@@ -47,8 +51,10 @@ def show(run_id: UUID) -> Response:
     now = datetime.now(UTC)
     counted = _counted(run["tables"])
     chosen = request.args.get("status", "")
-    tables = [one for one in run["tables"] if chosen in ("", one["status"])]
-    pages, shown = page_of(sorted(tables, key=_order), size=_TABLES)
+    search = request.args.get("q", "").strip()
+    slowest = request.args.get("order") == "slowest"
+    tables = [one for one in run["tables"] if chosen in ("", one["status"]) and is_named(one["table"], search)]
+    pages, shown = page_of(sorted(tables, key=_slowest if slowest else _order), size=_TABLES)
     return page(
         "run.html",
         now=now,
@@ -57,10 +63,14 @@ def show(run_id: UUID) -> Response:
         chosen=chosen,
         pages=pages,
         line=timeline.of(run, shown, now=now),
+        whole=parallel.of(run, run["tables"], now=now) if len(run["tables"]) > _MANY else None,
+        search=search,
+        slowest=slowest,
         troubles=[one for one in shown if one["status"] in ("failed", "held", "skipped", "warning")],
         effectless=_effectless(run),
         report=_report(run),
         moved=[one for one in shown if one["rows_read"] or one["scopes_unchanged"] or one["bytes_billed"]],
+        undecidable=_UNDECIDABLE,
         again=[one["table"] for one in run["tables"] if one["status"] in _AGAIN],
         totals=_totals(run["tables"]),
     )
@@ -107,8 +117,12 @@ def _counted(tables: Sequence[Mapping[str, Any]]) -> dict[str, int]:
 
 
 def _order(one: Mapping[str, Any]) -> tuple[int, str, str]:
-    """What needs somebody first, then as they were begun."""
-    return (_GRAVE.index(one["status"]), one["started_at"] or "9", one["table"])
+    """What needs somebody first, then what goes on, then what went well; each as they were begun."""
+    return (min(_GRAVE.index(one["status"]), _GRAVE.index("success")), one["started_at"] or "9", one["table"])
+
+
+def _slowest(one: Mapping[str, Any]) -> tuple[int, str]:
+    return (-(one["duration_ms"] or 0), one["table"])
 
 
 def _totals(tables: Sequence[Mapping[str, Any]]) -> dict[str, int]:

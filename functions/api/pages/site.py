@@ -78,10 +78,22 @@ def _for_people(response: Response) -> Response:
         anybody()
         problem = response.get_json()
         template = "sign_in.html" if response.status_code == 401 else "problem.html"
-        shown = render.page(template, status=response.status_code, problem=problem, go_on_to=request.full_path)
+        shown = render.page(
+            template,
+            status=response.status_code,
+            problem=problem,
+            go_on_to=_place(),
+            ended=session.token_of(request) is not None,
+        )
         response.data = shown.data
         response.mimetype = "text/html"
     return session.keep_form_nonce(response)
+
+
+def _place() -> str:
+    """Where the browser is, if that can be asked for again."""
+    rule = request.url_rule
+    return request.full_path if rule is None or "GET" in (rule.methods or ()) else "/"
 
 
 def _asked_by_browser() -> bool:

@@ -15,6 +15,8 @@ _LEAST = 0.4
 """Even what took no time can be seen."""
 _STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 43_200, 86_400)
 _TICKS = 6
+_LAST_MARK = 0.85
+"""Of the width: behind that there is room for the end's mark alone."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,10 +77,9 @@ class _Scale:
     def ticks(self) -> tuple[Tick, ...]:
         seconds = (self.end - self.start).total_seconds()
         step = next((one for one in _STEPS if seconds / one <= _TICKS), _STEPS[-1])
-        marks = range(0, int(seconds) + 1, step)
-        return tuple(
-            Tick(x=round(WIDTH * mark / seconds, 2), label=_label(mark)) for mark in marks if mark / seconds < 0.93
-        )
+        marks = (mark for mark in range(0, int(seconds) + 1, step) if mark / seconds < _LAST_MARK)
+        regular = [Tick(x=round(WIDTH * mark / seconds, 2), label=_label(mark)) for mark in marks]
+        return (*regular, Tick(x=WIDTH, label=_label(round(seconds))))
 
     def _at(self, moment: datetime) -> float:
         share = (moment - self.start) / (self.end - self.start)

@@ -61,7 +61,7 @@ def _form(*, chosen: list[str], problem: Any = None, status: int = 200, everythi
         chosen=chosen,
         typed=[one for one in chosen if one not in named],
         everything=not chosen if everything is None else everything,
-        forced="force" in request.form,
+        forced="force" in request.values,
         once=token_urlsafe(16),
         last=_last(chosen),
         busy=[one.table for one in live if one.progress is not None],

@@ -53,7 +53,13 @@ _STATES = {
     "differs": State(word="differs", tone="care", sign="warning"),
     "cancelled": State(word="cancelled", tone="calm", sign="slash"),
     "resolved": State(word="resolved", tone="good", sign="check"),
-    "not_equal": State(word="not equal", tone="bad", sign="warning"),
+    "not_equal": State(word="not equal", tone="bad", sign="unequal"),
+    "missing": State(word="missing", tone="bad", sign="cross"),
+    "not_refreshed": State(word="not refreshed", tone="care", sign="slash"),
+    "not_verified": State(word="not verified", tone="care", sign="warning"),
+    "data_late": State(word="data overdue", tone="care", sign="clock"),
+    "backfill_failed": State(word="backfill failed", tone="care", sign="cross"),
+    "failing": State(word="failing", tone="care", sign="warning"),
     "passed": State(word="passed", tone="good", sign="check"),
 }
 _MACHINERY = ("sweep_silent", "schedule_silent", "messages_owed")
@@ -69,21 +75,25 @@ def verdict(counts: Statistics, found: Sequence[Alert]) -> Verdict:
     stopped = any(alert.kind in _MACHINERY and alert.severity == "critical" for alert in found)
     if counts.live == 0:
         return Verdict(tone="care", sign="circle", headline="No table is refreshed yet: none is registered as live.")
-    if counts.stale:
-        return _bad(f"Not everything can be trusted: {_tables(counts.stale)} old data.")
-    apart = sum(alert.kind == "not_equal" for alert in found)
-    if apart:
-        differs = "one table differs from its source" if apart == 1 else f"{apart} tables differ from their sources"
-        return _bad(f"Not everything can be trusted: {differs}.")
+    wrong = [
+        *_gone(counts.missing),
+        *_differing(sum(alert.kind == "not_equal" for alert in found)),
+        *_old(counts.stale),
+    ]
+    if wrong:
+        return _bad(f"Not everything can be trusted: {_listed(wrong)}.")
     if stopped:
         return _bad("The data is still fresh, but refreshing has come to a stop.")
     if counts.failed:
-        return _bad(f"{_tables(counts.failed).capitalize()} the data of before: the last refresh failed.")
+        return _bad(f"Not everything is up to date: the last refresh of {_tables(counts.failed)} failed.")
     if any(alert.severity == "critical" for alert in found):
         return _bad("Not everything can be trusted: see what needs you.")
     waiting = sum(alert.kind == "never_refreshed" for alert in found)
     if waiting:
         return Verdict(tone="care", sign="circle", headline=f"Not all is there yet: {_none(waiting, counts.live)}.")
+    if counts.held:
+        held = f"the new data of {_tables(counts.held)} is held"
+        return Verdict(tone="care", sign="pause", headline=f"The dashboards can be trusted, but {held}.")
     if found:
         looks = "one thing needs" if len(found) == 1 else f"{len(found)} things need"
         return Verdict(tone="care", sign="warning", headline=f"The dashboards can be trusted, but {looks} a look.")
@@ -95,7 +105,24 @@ def _bad(headline: str) -> Verdict:
 
 
 def _tables(number: int) -> str:
-    return "one table shows" if number == 1 else f"{number} tables show"
+    return "one table" if number == 1 else f"{number} tables"
+
+
+def _listed(parts: Sequence[str]) -> str:
+    return " and ".join(filter(None, (", ".join(parts[:-1]), parts[-1])))
+
+
+def _gone(number: int) -> list[str]:
+    return [f"{_tables(number)} {'is' if number == 1 else 'are'} missing"] if number else []
+
+
+def _differing(number: int) -> list[str]:
+    many = f"{number} tables differ from their sources"
+    return ["one table differs from its source" if number == 1 else many] if number else []
+
+
+def _old(number: int) -> list[str]:
+    return [f"{_tables(number)} {'shows' if number == 1 else 'show'} old data"] if number else []
 
 
 def _none(number: int, live: int) -> str:

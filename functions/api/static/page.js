@@ -8,6 +8,55 @@
   }
   document.addEventListener("htmx:afterSwap", () => stopped(false));
 
+  // Nobody looks: nothing is asked. Whoever comes back sees the newest at the next beat.
+  document.addEventListener("htmx:beforeRequest", (event) => { if (document.hidden) { event.preventDefault(); } });
+
+  // What is brought up to date keeps what its reader has in hand: the focus, and what was opened.
+  const near = (one) => one.closest("li, tr")?.querySelector("a")?.getAttribute("href") ?? "";
+  const key = (one) => one.getAttribute("href") ?? `${one.textContent.trim()} ${near(one)}`;
+  const alike = (wanted) => [...document.querySelectorAll("main :is(a, button, summary)")].filter((one) => key(one) === wanted);
+  const place = (one) => ({key: key(one), number: alike(key(one)).indexOf(one)});
+  const found = (where) => alike(where.key)[where.number];
+  const PATIENCE = 15;
+  let waited = 0;
+  let held = null;
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    const active = document.activeElement;
+    // Who types or marks something is not interrupted, for a while.
+    const atIt = active.matches("main input") && event.detail.target.contains(active) || getSelection().type === "Range";
+    waited = atIt ? waited + 1 : 0;
+    if (atIt && waited < PATIENCE) { event.detail.shouldSwap = false; return; }
+    held = {
+      scrolled: [...document.querySelectorAll(".scroller")].map((one) => one.scrollLeft),
+      focus: active.matches("main :is(a, button, summary)") ? place(active) : null,
+      open: [...document.querySelectorAll("main details[open] > summary")].map(place),
+    };
+  });
+  document.addEventListener("htmx:afterSettle", () => {
+    if (!held) { return; }
+    document.querySelectorAll(".scroller").forEach((one, number) => { one.scrollLeft = held.scrolled[number] ?? 0; });
+    for (const summary of held.open.map(found)) { if (summary) { summary.parentElement.open = true; } }
+    if (held.focus && document.activeElement === document.body) { found(held.focus)?.focus({preventScroll: true}); }
+    held = null;
+  });
+
+  // The one sentence that matters is spoken when it changes, and nothing else.
+  const sentence = () => document.querySelector("[data-spoken]")?.textContent.trim().replace(/\s+/g, " ");
+  let said = sentence();
+  document.addEventListener("htmx:afterSettle", () => {
+    const now = sentence();
+    if (now && now !== said) { document.getElementById("spoken").textContent = said = now; }
+  });
+
+  // Times are written in UTC; a pointer on one tells the time on the reader's own clock too.
+  document.addEventListener("mouseover", (event) => {
+    const time = event.target.closest?.("time[datetime]");
+    if (!time || time.dataset.own || new Date().getTimezoneOffset() === 0) { return; }
+    time.dataset.own = "yes";
+    const own = new Date(time.dateTime).toLocaleString([], {dateStyle: "medium", timeStyle: "short"});
+    time.title = `${time.title || time.textContent}, here ${own}`;
+  });
+
   // "/" goes to the search field, as in many places.
   document.addEventListener("keydown", (event) => {
     const typing = event.target.closest("input, textarea, select, [contenteditable]");
