@@ -1458,6 +1458,7 @@ CREATE UNIQUE INDEX refresh_backfill_running ON refresh.refresh_backfill USING b
 CREATE INDEX refresh_backfill_table ON refresh.refresh_backfill USING btree (table_schema, table_name, created_at DESC);
 CREATE INDEX refresh_data_quality_checked ON refresh.refresh_data_quality USING btree (checked_at);
 CREATE INDEX refresh_data_quality_failed ON refresh.refresh_data_quality USING btree (check_id DESC) WHERE (NOT passed);
+CREATE INDEX refresh_data_quality_failed_of ON refresh.refresh_data_quality USING btree (run_id, table_schema, table_name) WHERE (NOT passed);
 CREATE INDEX refresh_data_quality_of_metric ON refresh.refresh_data_quality USING btree (metric, check_id DESC);
 CREATE INDEX refresh_data_quality_run ON refresh.refresh_data_quality USING btree (run_id);
 CREATE INDEX refresh_data_quality_table ON refresh.refresh_data_quality USING btree (table_schema, table_name, checked_at DESC);

@@ -10,11 +10,11 @@ from infra.local.postgres import Postgres
 from shared import wiring
 from shared.adapters.postgres import PostgresStore
 from shared.ports import Row, Store
-from tests.bench.api import GROWING, calls, reading, seed
+from tests.bench.api import GROWING, MORNING, calls, hold_all, reading, seed
 
-_SCANS = """
+_COUNTS = """
     SELECT regexp_replace(relname, '^refresh_audit_log_.*', 'refresh_audit_log') AS relation,
-        sum(seq_tup_read)::bigint AS walked
+        sum({what})::bigint AS rows
     FROM pg_stat_user_tables WHERE schemaname = 'refresh' GROUP BY 1
 """
 TABLES = 100
@@ -53,10 +53,29 @@ def test_a_walk_is_seen(year_url: str) -> None:
     assert {table for table in GROWING if after[table] > before[table]} == {"refresh_audit_log"}
 
 
+def test_what_is_wrong_with_every_table_costs_some_rows_of_each(year_url: str) -> None:
+    hold_all(year_url)
+    with reading(year_url) as read:
+        for what in MORNING:
+            before = fetched(wiring.store())
+            read(calls()[what])
+            after = fetched(wiring.store())
+            assert {t: n for t in GROWING if (n := after[t] - before[t]) > 12 * TABLES} == {}, what
+
+
 def scans(store: Store) -> dict[str, int]:
     """How many rows of each table were read by walking through it so far; the store's one connection tells its own."""
+    return _counted(store, "seq_tup_read")
+
+
+def fetched(store: Store) -> dict[str, int]:
+    """How many rows of each table were found by an index so far."""
+    return _counted(store, "idx_tup_fetch")
+
+
+def _counted(store: Store, what: str) -> dict[str, int]:
     rows(store, "SELECT pg_stat_force_next_flush()")
-    return {row["relation"]: row["walked"] for row in rows(store, _SCANS)}
+    return {row["relation"]: row["rows"] for row in rows(store, _COUNTS.format(what=what))}
 
 
 def rows(store: Store, sql: str) -> list[Row]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,6 +17,7 @@ from functions.api.main import application
 from infra.migrations.files import MigrationFile
 from shared import wiring
 from shared.adapters.postgres import PostgresStore, connection_arguments
+from shared.ports import Session
 
 TARGET_MS = 50.0
 GROWING = (
@@ -35,7 +36,16 @@ GROWING = (
     "webhook_delivery",
 )
 """Tables that have more rows every day, for a time or for good."""
+MORNING = (
+    "status of all tables",
+    "for Prometheus",
+    "the web page's overview",
+    "a run of all tables",
+    "its page of a run",
+)
+"""What is read when something is wrong."""
 _SEED = Path(__file__).with_name("year_of_history.sql")
+_HOLD = Path(__file__).with_name("all_held.sql")
 _TOKEN = "token-of-the-bench"
 _KEY = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
 
@@ -46,14 +56,26 @@ def seed(url: str, *, tables: int = 1000) -> None:
     with store.transaction() as session:
         session.run(f"SET LOCAL bench.tables = {tables}")
         session.run("SET LOCAL synchronous_commit = on")  # VACUUM marks no page visible to all before it is on disk
-        for statement in MigrationFile(name=_SEED.stem, sql=_SEED.read_text()).statements():
-            session.run(statement.sql)
+        _run(session, _SEED)
     store.close()
     connection = pg8000.native.Connection(**connection_arguments(url) | {"timeout": None})
     connection.run(
         f"VACUUM (ANALYZE) {', '.join(f'refresh.{table}' for table in GROWING)}, refresh.refresh_table_registry"
     )
     connection.close()
+
+
+def hold_all(url: str) -> None:
+    """Have every table of the last run held."""
+    store = PostgresStore(url)
+    with store.transaction() as session:
+        _run(session, _HOLD)
+    store.close()
+
+
+def _run(session: Session, file: Path) -> None:
+    for statement in MigrationFile(name=file.stem, sql=file.read_text()).statements():
+        session.run(statement.sql)
 
 
 def calls(*, tables: int = 1000) -> dict[str, str]:
@@ -111,12 +133,13 @@ def calls(*, tables: int = 1000) -> dict[str, str]:
     }
 
 
-def read_times(url: str, *, rounds: int = 20) -> dict[str, float]:
-    """The 95th percentile of each call, in milliseconds, from request to answer inside the application."""
+def read_times(url: str, names: Collection[str] = (), *, rounds: int = 20) -> dict[str, float]:
+    """The 95th percentile of each call, or of those named, in milliseconds from request to answer."""
     times: dict[str, list[float]] = {}
+    paths = {name: path for name, path in calls().items() if not names or name in names}
     with reading(url) as read:
         for number in range(rounds + 1):
-            for name, path in calls().items():
+            for name, path in paths.items():
                 started = time.perf_counter()
                 read(path)
                 elapsed = (time.perf_counter() - started) * 1000
