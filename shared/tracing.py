@@ -64,6 +64,11 @@ def span(
         yield
 
 
+def is_kept(parent: str) -> bool:
+    """Whether whoever sent this traceparent keeps its spans: bit 0 of the flags."""
+    return _TRACEPARENT.fullmatch(parent) is not None and bool(int(parent[-1], 16) & 1)
+
+
 def event(name: str) -> None:
     """Note a moment in the span that is open here."""
     if _installed is not None:

@@ -89,7 +89,7 @@ def _traced(app: Flask, environ: dict[str, Any]) -> WerkzeugResponse:
         return WerkzeugResponse.from_app(app.wsgi_app, environ)
     parent = environ.get("HTTP_TRACEPARENT", "")
     try:
-        with tracing.span(f"{method} request", kind="server", parent=parent if parent.endswith("-01") else None):
+        with tracing.span(f"{method} request", kind="server", parent=parent if tracing.is_kept(parent) else None):
             return WerkzeugResponse.from_app(app.wsgi_app, environ)
     finally:
         tracing.flush()

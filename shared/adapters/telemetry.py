@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from opentelemetry import trace
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
 from opentelemetry.trace import SpanKind
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
@@ -20,6 +21,7 @@ from shared.tracing import Kind, Value
 CLOUD_TRACE = "https://telemetry.googleapis.com/v1/traces"
 _SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 _SEND_SECONDS = 3.0
+_PAUSE_SECONDS = 60.0
 _KINDS: dict[Kind, SpanKind] = {
     "internal": SpanKind.INTERNAL,
     "server": SpanKind.SERVER,
@@ -39,7 +41,7 @@ class OpenTelemetry:
             sampler=ParentBased(TraceIdRatioBased(share)),
             resource=Resource.create({"service.name": f"refresh-{function}", "gcp.project_id": project}),
         )
-        self._provider.add_span_processor(BatchSpanProcessor(_exporter(endpoint)))
+        self._provider.add_span_processor(BatchSpanProcessor(Unhurried(_exporter(endpoint))))
         self._tracer = self._provider.get_tracer("refresh")
         self._form = TraceContextTextMapPropagator()
 
@@ -66,7 +68,31 @@ class OpenTelemetry:
 
     def flush(self) -> None:
         """See `tracing.Tracer`. A receiver that is away loses spans, and nothing else."""
-        self._provider.force_flush(timeout_millis=round(_SEND_SECONDS * 1000))
+        self._provider.force_flush()
+
+
+class Unhurried(SpanExporter):
+    """Sends by another exporter; when that has failed, everything is dropped for a minute, so that a receiver that is
+    away costs its time limit once, and not with every message and every batch."""
+
+    def __init__(self, exporter: SpanExporter, *, now: Callable[[], float] = time.monotonic) -> None:
+        self._exporter = exporter
+        self._now = now
+        self._not_before = now()
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        """Send the spans, or drop them."""
+        if self._now() < self._not_before:
+            return SpanExportResult.FAILURE
+        self._not_before = self._now() + _SEND_SECONDS + _PAUSE_SECONDS  # should it fail, or raise
+        result = self._exporter.export(spans)
+        if result is SpanExportResult.SUCCESS:
+            self._not_before = self._now()
+        return result
+
+    def shutdown(self) -> None:
+        """See `SpanExporter`."""
+        self._exporter.shutdown()
 
 
 def _exporter(endpoint: str) -> SpanExporter:

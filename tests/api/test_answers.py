@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, cast
 
 import pytest
 from werkzeug.test import EnvironBuilder
@@ -11,7 +13,7 @@ from werkzeug.wrappers import Request
 
 from functions.api import app as application
 from functions.api import main
-from shared import wiring
+from shared import tracing, wiring
 from shared.domain.errors import CommitUnknown, RetryLater, StoreRefused
 from tests.api.conftest import OPERATOR, Api
 
@@ -112,3 +114,39 @@ def test_a_body_in_chunks_is_read_no_further_than_the_limit(api: Api, token: str
     response = application.answer(api.app, environ)
     assert (response.status_code, response.is_streamed) == (413 if token == OPERATOR else 401, True)
     assert body.tell() <= application.MAX_BODY_BYTES
+
+
+class Listening:
+    """A `tracing.Tracer` that remembers what spans were begun below."""
+
+    def __init__(self) -> None:
+        self.spans: list[tuple[str, str | None]] = []
+
+    @contextmanager
+    def span(self, name: str, *, parent: str | None, **_: Any) -> Iterator[None]:
+        self.spans.append((name, parent))
+        yield
+
+    def event(self, name: str) -> None:
+        return
+
+    def traceparent(self) -> str | None:
+        return None
+
+    def flush(self) -> None:
+        return
+
+
+@pytest.mark.parametrize(("flags", "kept"), [("01", True), ("03", True), ("00", False), ("02", False)])
+def test_a_change_goes_on_with_the_trace_of_a_caller_who_keeps_it(api: Api, flags: str, kept: bool) -> None:
+    """Bit 0 of the flags says that the caller keeps its spans; others are for other things."""
+    parent = f"00-{'a' * 32}-{'b' * 16}-{flags}"
+    listening = Listening()
+    tracing.install(cast(tracing.Tracer, listening))
+    try:
+        for method, path in (("GET", "/api/refresh/config"), ("POST", "/api/refresh/trigger")):
+            environ = EnvironBuilder(path, method=method, headers=[("traceparent", parent)]).get_environ()
+            application.answer(api.app, environ)
+    finally:
+        tracing.install(None)
+    assert listening.spans == [("POST request", parent if kept else None)]

@@ -26,10 +26,12 @@ class Seen:
 
 
 class OtlpReceiver:
-    """A context manager; `url` is where spans are sent."""
+    """A context manager; `url` is where spans are sent. `status` is what it answers; what comes is kept anyway."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, status: int = 200) -> None:
         self.spans: list[Seen] = []
+        self.posts = 0
+        self.status = status
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
         self.url = f"http://127.0.0.1:{self._server.server_port}/v1/traces"
@@ -67,8 +69,9 @@ class OtlpReceiver:
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
+                receiver.posts += 1
                 receiver._take(gzip.decompress(body) if self.headers.get("Content-Encoding") == "gzip" else body)
-                self.send_response(200)
+                self.send_response(receiver.status)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
 
