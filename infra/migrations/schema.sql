@@ -1578,6 +1578,7 @@ CREATE FUNCTION refresh.announce_task_end()
     AS $$
 DECLARE
     before text;
+    is_backfill boolean := EXISTS (SELECT FROM refresh.refresh_run r WHERE r.run_id = NEW.run_id AND r.request ? 'backfill');
     kind text;
 BEGIN
     INSERT INTO refresh.refresh_outbox (topic, payload)
@@ -1586,16 +1587,16 @@ BEGIN
     IF NEW.mode <> 'live' THEN
         RETURN NULL;
     END IF;
-    SELECT t.status INTO before FROM refresh.refresh_task t
+    SELECT t.status INTO before FROM refresh.refresh_task t JOIN refresh.refresh_run r USING (run_id)
     WHERE t.table_schema = NEW.table_schema AND t.table_name = NEW.table_name AND t.run_id <> NEW.run_id AND t.mode = 'live'
-        AND t.status IN ('success', 'no_new_data', 'warning', 'held', 'failed')
+        AND t.status IN ('success', 'no_new_data', 'warning', 'held', 'failed') AND r.request -> 'backfill' IS NULL
     ORDER BY t.finished_at DESC LIMIT 1;
     kind := CASE NEW.status
         WHEN 'failed' THEN 'refresh.failed'
         WHEN 'held' THEN 'refresh.held'
         WHEN 'warning' THEN 'refresh.warning'
         WHEN 'skipped' THEN 'refresh.warning'
-        ELSE CASE WHEN before IN ('failed', 'held') THEN 'refresh.recovered' ELSE 'refresh.completed' END
+        ELSE CASE WHEN before IN ('failed', 'held') AND NOT is_backfill THEN 'refresh.recovered' ELSE 'refresh.completed' END
     END;
     INSERT INTO refresh.refresh_outbox (topic, payload) VALUES
         ('refresh-events', jsonb_build_object(
