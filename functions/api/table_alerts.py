@@ -24,7 +24,8 @@ _LATE = timedelta(hours=1)
 def of_table(table: TableStatus, *, now: datetime, dependents: Sequence[str]) -> Iterator[Alert]:
     """Its alerts. `dependents`: live tables that are made from it, though it is not live."""
     if table.is_missing:
-        yield _missing(table)
+        if table.mode != "disabled":
+            yield _missing(table)
     elif table.mode == "live":
         yield from _of_refresh(table)
         yield from _of_quarantine(table)
@@ -123,10 +124,7 @@ def _stale(table: TableStatus) -> Alert:
 
 def _missing(table: TableStatus) -> Alert:
     severity = "critical" if table.mode == "live" else "warning"
-    what_to_do = (
-        "Make it again and trigger it with force, or delete its row of refresh.refresh_table_registry if nobody "
-        "needs it."
-    )
+    what_to_do = "Make it again and trigger it with force, or set its mode to disabled if nobody needs it."
     return _about(table, "missing", severity, "Postgres has no such table any more.", what_to_do)
 
 
@@ -134,7 +132,7 @@ def _not_refreshed(table: TableStatus, dependents: Sequence[str]) -> Alert:
     """Who set it so knows; who looks at a dashboard does not."""
     needed = f" Live tables are made from it: {', '.join(dependents[:5])}." if dependents else ""
     message = f"Nothing refreshes it: its mode is {table.mode}. {_shown(table)}.{needed}"
-    what_to_do = "Set its mode to live, or see that no dashboard and no live table reads it."
+    what_to_do = "Set its mode to live, or drop the table if no dashboard and no live table reads it."
     return _about(table, "not_refreshed", "warning", message, what_to_do)
 
 

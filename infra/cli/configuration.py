@@ -212,8 +212,8 @@ def _show_preview(session: Session, preview: Document) -> None:
         return
     if preview["scopes_read_anew"] is not None:
         out.line(
-            f"The next refresh would read {preview['scopes_read_anew']:,} of {preview['scopes_published']:,} published "
-            f"scopes anew, {preview['rows_read_anew']:,} rows in {preview['slices']:,} slices."
+            f"Read anew would be {preview['rows_read_anew']:,} of {preview['rows_published']:,} published "
+            f"rows, as {preview['scopes_read_anew']:,} scopes in {preview['slices']:,} slices."
         )
     else:
         out.line("What is read anew is known only when its worker next plans.")

@@ -120,6 +120,8 @@ def test_a_table_that_is_not_there_is_told_at_once(api: Api) -> None:
     api.plane.run("DROP TABLE public.a")
     assert overview(api) == ("failing", [("critical", "missing", "public.a")])
     assert "1 missing" in summary(api)
+    api.plane.run("UPDATE refresh.refresh_table_registry SET mode = 'disabled'")
+    assert overview(api) == ("healthy", []), "nobody can look at it"
 
 
 def test_a_sweep_that_never_came_is_told(api: Api) -> None:

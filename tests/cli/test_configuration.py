@@ -55,7 +55,7 @@ def test_a_preview_changes_nothing(refreshctl: Operator) -> None:
     table = refreshctl.table("orders")
     refreshctl.well("trigger", table, "--watch")
     done = refreshctl.well("config", "set", table, "scope_bucket=month", "--preview")
-    assert "would read 3 of 3 published scopes anew" in " ".join(done.out.split())
+    assert "Read anew would be 3 of 3 published rows, as 1 scopes in 1 slices" in " ".join(done.out.split())
     assert refreshctl.well("config", "get", table, "--json").json["scope_bucket"] is None
 
 
