@@ -16,6 +16,7 @@ from functions.api.pages import session
 from functions.api.problems import Refused
 from shared import wiring
 from shared.adapters.identity import Headers
+from shared.domain.errors import RetryLater
 from shared.domain.identity import Identity, NotIdentified, NotPermitted, Role
 
 CALLER = "refresh.caller"
@@ -123,10 +124,10 @@ def _proven(headers: Headers) -> Identity | None:
 
 
 def _limited(bucket: Bucket) -> Identity:
-    """The caller, unless there were too many calls."""
+    """The caller, unless there were too many calls. Whoever is turned away counts by the address they come from."""
     try:
         identity = identify()
-    except NotIdentified:
+    except (NotIdentified, NotPermitted, RetryLater):
         _limit(bucket, f"address {request.remote_addr}")
         raise
     _limit(bucket, identity.subject)

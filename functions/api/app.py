@@ -61,6 +61,7 @@ def create_app(*, bucket: Bucket | None = None) -> Flask:
     app = Flask("refresh-api", static_folder=None, template_folder=str(_TEMPLATES))
     app.config.update(MAX_CONTENT_LENGTH=MAX_BODY_BYTES, PROPAGATE_EXCEPTIONS=False)
     app.url_map.strict_slashes = False
+    app.url_map.merge_slashes = False  # it redirects to http://, as behind a proxy nobody here knows better
     handle_problems(app)
     guard(app, bucket or Bucket(rate=200.0, burst=2000))
     for name in _ROUTES:

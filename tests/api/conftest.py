@@ -15,7 +15,14 @@ from tests.support.control_plane import ControlPlane
 
 OPERATOR = "operator-token-of-the-tests"
 VIEWER = "viewer-token-of-the-tests"
-_CACHED = (wiring.settings, wiring.proofs, wiring.push_tokens)
+_CACHED = (
+    wiring.settings,
+    wiring.proofs,
+    wiring.push_tokens,
+    wiring.endpoint_secrets,
+    wiring.runtime,
+    wiring.notifier,
+)
 
 
 class Api:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 from pathlib import Path
 from typing import Any
 
@@ -112,6 +113,42 @@ def test_a_form_without_the_pages_own_token_is_refused(api: Api) -> None:
     response = api("POST", "/sign-out", token=None, headers=SAME, data=as_operator)
     assert response.status_code == 403, "a token is for one caller"
     assert api.plane.run("SELECT FROM refresh.refresh_run") == []
+
+
+def test_a_form_from_before_signing_in_or_out_is_none_any_more(api: Api) -> None:
+    """Whoever knew a form, or planted the cookie that forms are made with, knows none of the session's."""
+    api.plane.register("a")
+    api("GET", "/sign-in", token=None)
+    planted = "a-nonce-that-somebody-else-knows"
+    api.client.set_cookie("refresh-form", planted)
+    form = tokens(api)
+    assert api("POST", "/sign-in", token=None, headers=SAME, data={"token": OPERATOR, **form}).status_code == 303
+    known = {"form_token": hmac.digest(planted.encode(), b"local:operator", "sha256").hex(), "which": "all"}
+    assert api("POST", "/trigger", token=None, headers=SAME, data=known).status_code == 403
+    before = tokens(api, "/trigger")
+    assert api("POST", "/sign-out", token=None, headers=SAME, data=before).status_code == 303
+    sign_in(api)
+    assert api("POST", "/trigger", token=None, headers=SAME, data=before | {"which": "all"}).status_code == 403
+    assert api.plane.run("SELECT FROM refresh.refresh_run") == []
+
+
+def test_over_https_every_cookie_is_for_this_host_alone(api: Api) -> None:
+    """Also those that sign in and out; a cookie that a neighbour could have set is none."""
+    https = SAME | {"X-Forwarded-Proto": "https"}
+    client = api.app.test_client(use_cookies=False)
+    text = client.get("/sign-in", headers=https)
+    nonce = text.headers["Set-Cookie"].partition(";")[0]
+    form = text.text.partition('name="form_token" value="')[2].partition('"')[0]
+    answer = client.post(
+        "/sign-in", headers=https | {"Cookie": nonce}, data={"token": OPERATOR, "form_token": form, "go_on_to": "/"}
+    )
+    cookies = answer.headers.getlist("Set-Cookie")
+    assert [one.partition("=")[0] for one in cookies] == ["__Host-refresh-session", "__Host-refresh-form"]
+    for one in cookies:
+        assert {"Secure", "HttpOnly", "SameSite=Strict", "Path=/"} <= set(one.split("; "))
+        assert "Domain" not in one
+    planted = {"Cookie": f"refresh-session={OPERATOR}", "Accept": "text/html"}
+    assert client.get("/", headers=https | planted).status_code == 401
 
 
 def test_the_session_opens_pages_and_not_the_api(api: Api) -> None:

@@ -28,20 +28,22 @@ def token_of(asked: Request) -> str | None:
 
 
 def begin(response: Response, token: str) -> None:
-    """Keep the token in the browser until it is closed, for twelve hours at most."""
+    """Keep the token in the browser until it is closed, for twelve hours at most. Forms of before are none any more."""
     _set(response, _SESSION, token, seconds=_SESSION_SECONDS)
+    _set(response, _FORM, _nonce(), seconds=None)
 
 
 def end(response: Response) -> None:
-    """Forget the token."""
-    response.delete_cookie(_name(_SESSION), secure=_secure(), httponly=True, samesite="Strict")
+    """Forget the token, and the forms that were made for it."""
+    for name in (_SESSION, _FORM):
+        response.delete_cookie(_name(name), secure=_secure(), httponly=True, samesite="Strict")
 
 
 def form_token(identity: Identity | None) -> str:
     """What a form of this browser and this caller has to send along."""
     nonce = request.cookies.get(_name(_FORM))
     if not nonce:
-        nonce = g.setdefault("new_form_nonce", secrets.token_urlsafe(24))
+        nonce = g.setdefault("new_form_nonce", _nonce())
     return _form_token(nonce, identity)
 
 
@@ -61,6 +63,10 @@ def check_form(identity: Identity | None) -> None:
         raise Refused(
             HTTPStatus.FORBIDDEN, "form_expired", "This form was made for another session. Open the page again."
         )
+
+
+def _nonce() -> str:
+    return secrets.token_urlsafe(24)
 
 
 def _form_token(nonce: str, identity: Identity | None) -> str:
