@@ -27,7 +27,8 @@ demo: setup ## two days of refreshes on this machine, with a proof that targets 
 	$(BIN)/python -m infra.local demo
 
 serve: setup ## the embedded stack, kept running until Ctrl-C
-	$(BIN)/python -m infra.local up
+	mkdir -p .data
+	$(BIN)/python -m infra.local up --env-file .data/serve.env
 
 bench: setup ## the benchmark, as a table and as JSON
 	$(BIN)/python -m tests.bench

@@ -9,7 +9,8 @@ from functions.api.schemas.status import Alert, TableStatus
 
 _LOOK = (
     "Check the source. The dashboards show the data of before until better data comes, or until you decide: "
-    "POST /api/refresh/tables/{table}/release publishes what was held, …/refuse keeps it from being published."
+    "POST /api/refresh/tables/{table}/release publishes what was held, POST /api/refresh/tables/{table}/refuse keeps "
+    "it from being published."
 )
 _DECIDE = {
     "cost_cap": "Raise the cap that the error names, or set a lookback, then trigger it.",
@@ -17,6 +18,7 @@ _DECIDE = {
     "refused": "It was refused before; have it delivered again. If it is right after all, release it.",
     "rolled_back": "It was rolled back before; have it delivered again. If it is right after all, release it.",
 }
+_LEFT_OUT = "See GET /api/refresh/runs/{run} for the rows or scopes that were left out."
 _RETRY = "Read the error in GET /api/refresh/runs/{run}, mend its cause, then POST /api/refresh/runs/{run}/replay."
 _LATE = timedelta(hours=1)
 
@@ -77,7 +79,7 @@ def _of_refresh(table: TableStatus) -> Iterator[Alert]:
             "quarantined",
             "warning",
             f"The last refresh published with a warning ({table.last_reason}).",
-            _what_to_do(table) if table.hold else "See its run for the rows or scopes that were left out.",
+            _what_to_do(table) if table.hold else _LEFT_OUT.format(run=table.last_run_id),
         )
 
 

@@ -9,19 +9,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
-from urllib.parse import quote
 
 import urllib3
 from urllib3.exceptions import HTTPError
 
 from infra.cli.credentials import Credentials
+from infra.cli.documents import Document
 from infra.cli.errors import refused, unreachable
 
 _CONNECT_SECONDS = 10.0
 _READ_SECONDS = 120.0
 _SHOWN = 200
-
-Document = dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,11 +111,6 @@ class Api:
             note=response.headers.get("Refresh-Note"),
             server_time=parsedate_to_datetime(date) if date else None,
         )
-
-
-def segment(text: str) -> str:
-    """A part of a path."""
-    return quote(text, safe="")
 
 
 def _reason(error: Exception) -> str:

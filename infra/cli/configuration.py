@@ -2,33 +2,30 @@
 
 from __future__ import annotations
 
-import difflib
 import json as jsonlib
-import os
-import shlex
-import subprocess
-import tempfile
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from infra.cli.api import Document, segment
+from infra.cli.changes import check_names, parse_fields, put, show_difference, show_preview, shown
+from infra.cli.documents import Document, segment
+from infra.cli.editing import edit
 from infra.cli.errors import CommandError, Exit, usage
-from infra.cli.output import Output, size, state
-from infra.cli.session import TABLE_HELP, Json, Session, Table, Yes, complete_table, confirm, opened
+from infra.cli.output import counted, quoted, size, state
+from infra.cli.session import Json, OneTable, Session, Table, Yes, confirm, opened
 
 app = typer.Typer(no_args_is_help=True, help="How tables are refreshed, and changes of that.")
 
-KEPT = ("table", "config_version", "created_at")
-"""What the system keeps itself."""
+_SUGGESTED = ("slice_target_rows", "parallelism", "max_bytes_billed", "max_bytes_billed_per_day")
 Preview = Annotated[bool, typer.Option("--preview", help="Show what the change would lead to, and change nothing.")]
 
 
 @app.command("get")
 def get(
     context: typer.Context,
-    table: Annotated[str | None, typer.Argument(help=f"{TABLE_HELP} None: all.", autocompletion=complete_table)] = None,
+    table: OneTable = None,
     json: Json = False,
 ) -> None:
     """How a table is refreshed, or which tables there are."""
@@ -40,16 +37,23 @@ def get(
     if session.out.as_json:
         session.out.json(document)
     else:
-        session.out.lines((name, _shown(value)) for name, value in document.items())
+        session.out.lines((name, shown(value)) for name, value in document.items())
+
+
+def all_configurations(session: Session) -> Document:
+    """The document of all tables, as one page."""
+    document = session.api.read("/config", page_size=1)
+    items = list(session.api.items("/config"))
+    pagination = {"page": 1, "page_size": len(items), "total": len(items), "pages": 1}
+    return document | {"items": items, "pagination": document["pagination"] | pagination}
 
 
 def _get_all(session: Session) -> None:
-    head = session.api.read("/config", page_size=1)
-    items = list(session.api.items("/config"))
+    document = all_configurations(session)
     if session.out.as_json:
-        session.out.json({"schedule": head["schedule"], "time_zone": head["time_zone"], "items": items})
+        session.out.json(document)
         return
-    session.out.line(f"The daily trigger is at {head['schedule']} {head['time_zone']}.")
+    session.out.line(f"The daily trigger is at {document['schedule']} ({document['time_zone']}).")
     session.out.table(
         ("table", "handler", "mode", "hours", "scope", "strategy"),
         (
@@ -61,7 +65,7 @@ def _get_all(session: Session) -> None:
                 one["scope_column"],
                 one["strategy"],
             )
-            for one in items
+            for one in document["items"]
         ),
         right=("hours",),
     )
@@ -78,182 +82,98 @@ def change(
     preview: Preview = False,
     json: Json = False,
 ) -> None:
-    """Change fields of a table's configuration. It is checked against the real source and target."""
+    """Change fields of a table's configuration.
+
+    It is checked against the real source and target. A change that somebody else made meanwhile is not overwritten.
+    """
     session = opened(context, json)
     changes = parse_fields(fields)
     path = f"/config/{segment(table)}"
     if preview:
-        _show_preview(session, session.api.send("POST", f"{path}/preview", changes).document)
+        show_preview(session, session.api.send("POST", f"{path}/preview", changes).document)
         return
     before = session.api.get(path)
-    _check_names(before.document, changes)
-    _put(session, path, before.document, changes, etag=before.etag)
+    check_names(before.document, changes)
+    put(session, path, before.document, changes, etag=before.etag)
 
 
-@app.command("edit")
-def edit(context: typer.Context, table: Table, yes: Yes = False, json: Json = False) -> None:
-    """Change a table's configuration in $VISUAL or $EDITOR; the change is shown before it is made."""
+app.command("edit")(edit)
+
+
+@app.command("apply")
+def apply(
+    context: typer.Context,
+    file: Annotated[
+        str, typer.Argument(metavar="FILE", help='JSON: {"schema.name": {"priority": 50}, …}; - for standard input.')
+    ],
+    yes: Yes = False,
+    json: Json = False,
+) -> None:
+    """Change several tables at once, all or none.
+
+    What changes is shown before.
+    """
     session = opened(context, json)
-    path = f"/config/{segment(table)}"
-    before = session.api.get(path)
-    editable = {name: value for name, value in before.document.items() if name not in KEPT}
-    file = _draft(table, editable)
-    _open_editor(file)
-    changes = _edited(file, editable)
-    if not changes:
-        file.unlink()
-        _say(session, before.document, "Nothing was changed.")
+    wanted = _read(file)
+    before = session.api.get("/config", page_size=1)
+    tables = {one["table"]: one for one in session.api.items("/config")}
+    for name, changes in wanted.items():
+        if name not in tables:
+            raise CommandError(Exit.NOT_FOUND, f"{name} is not registered; refreshctl tables list shows which are")
+        check_names(tables[name], changes)
+        if not json:
+            session.out.line(name)
+            show_difference(session.out, tables[name], tables[name] | changes)
+    confirm(session, f"Change the configuration of {counted(len(wanted), 'table')}?", yes=yes)
+    answer = session.api.send("PUT", "/config", {"tables": wanted}, headers={"If-Match": before.etag or "*"})
+    if session.out.as_json:
+        session.out.json(answer.document)
         return
+    if answer.note:
+        session.out.line(f"Note: {answer.note}")
+    session.out.line(f"{counted(len(wanted), 'table')} changed.")
+
+
+def _read(file: str) -> dict[str, Document]:
     try:
-        if not session.out.as_json:
-            _show_difference(session.out, editable, editable | changes)
-            _show_preview(session, session.api.send("POST", f"{path}/preview", changes).document)
-        confirm(session, f"Change the configuration of {table}?", yes=yes)
-        _put(session, path, before.document, changes, etag=before.etag)
-    except CommandError as error:
-        raise CommandError(error.code, f"{error}\nWhat you wrote is in {file}", problem=error.problem) from error
-    file.unlink()
+        document: Any = jsonlib.loads(sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise usage(f"{file} cannot be read: {error}") from error
+    if not isinstance(document, dict) or not all(isinstance(one, dict) for one in document.values()) or not document:
+        raise usage(f'{file} has to be a JSON object of tables: {{"schema.name": {{"priority": 50}}}}')
+    return document
 
 
 @app.command("suggest")
 def suggest(context: typer.Context, table: Table, json: Json = False) -> None:
-    """Slice size, lanes, cap and budget that would suit a table, by its last two weeks. Nothing is changed."""
+    """Slice size, lanes, cap and budget that would suit a table.
+
+    By its last two weeks. Nothing is changed.
+    """
     session = opened(context, json)
     document = session.api.read(f"/config/{segment(table)}/suggestions")
     if session.out.as_json:
         session.out.json(document)
         return
-    basis = document["basis"]
-    session.out.lines(
-        (
-            ("slice_target_rows", document["slice_target_rows"]),
-            ("parallelism", document["parallelism"]),
-            ("max_bytes_billed", document["max_bytes_billed"]),
-            ("max_bytes_billed_per_day", document["max_bytes_billed_per_day"]),
-            ("refreshes seen", basis["refreshes"]),
-            ("rows a second", basis["rows_per_second"]),
-            ("largest refresh", basis["largest_rows"] and f"{basis['largest_rows']:,} rows"),
-            ("largest bill", size(basis["largest_bytes"])),
-            ("dearest day", size(basis["largest_day_bytes"])),
-        )
-    )
+    _show_suggestion(session, table, document)
 
 
-def parse_fields(fields: list[str]) -> Document:
-    """`name=value` as a JSON object. A value that is no JSON is text."""
-    parsed: Document = {}
-    for field in fields:
-        name, sign, text = field.partition("=")
-        if not sign or not name:
-            raise usage(f"{field} is no FIELD=VALUE")
-        if name in parsed:
-            raise usage(f"{name} is given twice")
-        try:
-            parsed[name] = jsonlib.loads(text)
-        except ValueError:
-            parsed[name] = text
-    return parsed
-
-
-def _check_names(document: Document, changes: Document) -> None:
-    unknown = sorted(changes.keys() - document.keys() | changes.keys() & set(KEPT))
-    if unknown:
-        known = ", ".join(name for name in document if name not in KEPT)
-        raise usage(f"{', '.join(unknown)} cannot be set; fields are {known}")
-
-
-def _put(session: Session, path: str, before: Document, changes: Document, *, etag: str | None) -> None:
-    try:
-        answer = session.api.send("PUT", path, changes, headers={"If-Match": etag or "*"})
-    except CommandError as error:
-        if error.code is not Exit.CHANGED:
-            raise
-        now = session.api.read(path)
-        theirs = [name for name, value in now.items() if name not in KEPT and before.get(name) != value]
-        raise CommandError(
-            Exit.CHANGED,
-            f"{before['table']} was changed by somebody else meanwhile ({', '.join(theirs) or 'and back'}); "
-            "nothing of yours was written. Look at it and do it again",
-            problem=error.problem,
-        ) from error
-    after = answer.document
-    if session.out.as_json:
-        session.out.json(after)
+def _show_suggestion(session: Session, table: str, document: Document) -> None:
+    out, basis = session.out, document["basis"]
+    if not basis["refreshes"]:
+        out.line(f"{table} has not been refreshed in the last two weeks: there is nothing to judge by.")
         return
-    _show_difference(session.out, before, after)
-    if answer.note:
-        session.out.line(f"Note: {answer.note}")
-    session.out.line(f"{after['table']} has version {after['config_version']} of its configuration now.")
-
-
-def _show_difference(out: Output, before: Document, after: Document) -> None:
-    for line in difference(before, after):
-        out.line(line)
-
-
-def difference(before: Document, after: Document) -> list[str]:
-    """What differs, line by line as diff shows it."""
-    old, new = (
-        [f"{name}: {_shown(value)}" for name, value in one.items() if name not in KEPT] for one in (before, after)
+    now = session.api.read(f"/config/{segment(table)}")
+    fields = [name for name in _SUGGESTED if document[name] is not None]
+    out.table(
+        ("field", "now", "suggested"),
+        ((name, now[name], document[name]) for name in fields),
+        right=("now", "suggested"),
     )
-    return [
-        line for line in difflib.unified_diff(old, new, lineterm="", n=0) if not line.startswith(("---", "+++", "@"))
-    ]
-
-
-def _shown(value: Any) -> str:
-    return value if isinstance(value, str) else jsonlib.dumps(value, ensure_ascii=False)
-
-
-def _show_preview(session: Session, preview: Document) -> None:
-    out = session.out
-    if out.as_json:
-        out.json(preview)
-        return
-    if preview["scopes_read_anew"] is not None:
-        out.line(
-            f"Read anew would be {preview['rows_read_anew']:,} of {preview['rows_published']:,} published "
-            f"rows, as {preview['scopes_read_anew']:,} scopes in {preview['slices']:,} slices."
-        )
-    else:
-        out.line("What is read anew is known only when its worker next plans.")
-    if preview["ignored_columns"]:
-        out.line(f"Source columns that no target column takes: {', '.join(preview['ignored_columns'])}")
-
-
-def _say(session: Session, document: Document, text: str) -> None:
-    if session.out.as_json:
-        session.out.json(document)
-    else:
-        session.out.line(text)
-
-
-def _draft(table: str, editable: Document) -> Path:
-    handle, name = tempfile.mkstemp(prefix=f"{table}.", suffix=".json", text=True)
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(jsonlib.dumps(editable, indent=2, ensure_ascii=False) + "\n")
-    return Path(name)
-
-
-def _open_editor(file: Path) -> None:
-    editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
-    try:
-        code = subprocess.run([*shlex.split(editor), str(file)], check=False).returncode
-    except OSError as error:
-        file.unlink()
-        raise usage(f"the editor {editor} cannot be started ({error}); set EDITOR") from error
-    if code != 0:
-        file.unlink()
-        raise usage(f"the editor {editor} ended with code {code}; nothing was changed")
-
-
-def _edited(file: Path, before: Document) -> Document:
-    """The fields that were changed in the file."""
-    try:
-        after = jsonlib.loads(file.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise usage(f"what you wrote is no JSON ({error}); it is in {file}") from error
-    if not isinstance(after, dict) or after.keys() - before.keys():
-        wrong = ", ".join(sorted(after.keys() - before.keys())) if isinstance(after, dict) else "the whole"
-        raise usage(f"{wrong}: not a field of the configuration. What you wrote is in {file}")
-    return {name: value for name, value in after.items() if before[name] != value}
+    rate = "–" if basis["rows_per_second"] is None else f"{basis['rows_per_second']:,.0f} rows a second"
+    largest = "" if basis["largest_rows"] is None else f", at most {basis['largest_rows']:,} rows"
+    billed = "" if basis["largest_bytes"] is None else f", at most {size(basis['largest_bytes'])} billed"
+    dearest = "" if basis["largest_day_bytes"] is None else f", {size(basis['largest_day_bytes'])} on the dearest day"
+    out.line(f"By {counted(basis['refreshes'], 'refresh', 'refreshes')}: {rate}{largest}{billed}{dearest}.")
+    changes = " ".join(f"{name}={document[name]}" for name in fields if document[name] != now[name])
+    out.line(f"Take it by: refreshctl config set {quoted(table)} {changes}" if changes else "It is so already.")

@@ -1,40 +1,47 @@
-"""`rollback`, `publishes`, `release`, `refuse`, `costs`: what people decide about data, and what it cost."""
+"""`rollback`, `publishes`, `release`, `refuse`: what people decide about data."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Annotated, Any
 from uuid import uuid4
 
 import typer
 
-from infra.cli.api import segment
-from infra.cli.output import moment, size, state
+from infra.cli.documents import Document, segment
+from infra.cli.output import minute, quoted, state
 from infra.cli.runs import Key, Page, PageSize, RunId, Watch, follow, run_id, tell_more
-from infra.cli.session import TABLE_HELP, Json, Table, Yes, complete_table, confirm, opened
+from infra.cli.session import TABLE_HELP, Json, Session, Table, Yes, complete_table, confirm, opened
 
-HeldRun = Annotated[str | None, typer.Option("--run", help="The run that was held; None: the table's latest.")]
+HeldRun = Annotated[
+    str | None, typer.Option("--run", metavar="RUN", help="The run that was held; None: the table's latest.")
+]
 
 
 def rollback(
     context: typer.Context,
     run: RunId,
-    reason: Annotated[str, typer.Option(help="Why, for the trail.")],
+    reason: Annotated[str, typer.Option(metavar="WHY", help="For the trail.")],
     tables: Annotated[
         list[str] | None,
         typer.Option(
-            "--table", help=f"{TABLE_HELP} May be repeated; None: all of the run.", autocompletion=complete_table
+            "--table",
+            metavar="TABLE",
+            help=f"{TABLE_HELP} May be repeated; None: all of the run.",
+            autocompletion=complete_table,
         ),
     ] = None,
     yes: Yes = False,
     json: Json = False,
 ) -> None:
-    """Take back what a run has published: its tables become what they were before, in one transaction.
+    """Take back what a run has published.
 
-    The same content stays held when it comes again. `publishes` lists what can be taken back.
+    Its tables become what they were before, in one transaction. The same content stays held when it comes again.
+    `publishes` lists what can be taken back.
     """
     session = opened(context, json)
     found = run_id(session, run)
+    if not yes:
+        _foretell(session, f"/runs/{found}", tables)
     what = ", ".join(tables) if tables else "all tables"
     confirm(session, f"Take back what run {found} has published of {what}?", yes=yes)
     body: dict[str, Any] = {"reason": reason} | ({"tables": tables} if tables else {})
@@ -42,27 +49,46 @@ def rollback(
     if session.out.as_json:
         session.out.json(document)
         return
-    session.out.line("Taken back, rows that the run had written:")
+    session.out.line("Taken back. These rows had been new, changed and gone by the run:")
+    _written(session, document["tables"])
+    session.out.line("The same content is held when it comes again. Was it right after all? Then:")
+    names = " ".join(quoted(one["table"]) for one in document["tables"])
+    session.out.line(f"  refreshctl trigger {names} --force")
+
+
+def _foretell(session: Session, run: str, tables: list[str] | None) -> None:
+    """What a rollback would take back."""
+    if session.out.as_json or not session.out.is_terminal:
+        return
+    found = [one for one in session.api.read(run)["tables"] if not tables or one["table"] in tables]
+    session.out.line("The run has written these rows:")
+    _written(session, found)
+
+
+def _written(session: Session, tables: list[Document]) -> None:
     session.out.table(
         ("table", "new", "changed", "gone"),
-        ((one["table"], one["rows_inserted"], one["rows_updated"], one["rows_deleted"]) for one in document["tables"]),
+        ((one["table"], one["rows_inserted"], one["rows_updated"], one["rows_deleted"]) for one in tables),
         right=("new", "changed", "gone"),
     )
 
 
 def publishes(context: typer.Context, table: Table, page: Page = 1, limit: PageSize = 20, json: Json = False) -> None:
-    """What a table was last published, newest first, and what of it can be taken back."""
+    """What was published of a table, and can be taken back.
+
+    Of state `kept` it can be, by `rollback RUN --table TABLE`; `rolled_back` ones were; `expired` ones no longer can.
+    """
     session = opened(context, json)
     document = session.api.read(f"/tables/{segment(table)}/publishes", page=page, page_size=limit)
     if session.out.as_json:
         session.out.json(document)
         return
     session.out.table(
-        ("run", "published", "state", "new", "changed", "gone"),
+        ("run", "published (UTC)", "state", "new", "changed", "gone"),
         (
             (
                 one["run_id"],
-                moment(one["published_at"])[5:16],
+                minute(one["published_at"])[5:],
                 state(one["state"]),
                 one["rows_inserted"],
                 one["rows_updated"],
@@ -84,24 +110,41 @@ def release(
     yes: Yes = False,
     json: Json = False,
 ) -> None:
-    """Publish what was held of a table, as it was shown, by a new run. Only the checks that failed are overridden."""
+    """Publish what was held of a table.
+
+    A new run publishes it, as it was shown. Only the checks that failed are overridden.
+    """
     session = opened(context, json)
-    confirm(session, f"Publish what was held of {table}?", yes=yes)
+    confirm(session, _question(session, table, yes=yes), yes=yes)
     body = {} if run is None else {"run_id": str(run_id(session, run))}
     headers = {"Idempotency-Key": key or str(uuid4())}
     accepted = session.api.send("POST", f"/tables/{segment(table)}/release", body, headers=headers).document
     follow(session, accepted, f"run {accepted['run_id']} publishes what was held of {table}", watch_it=watch_it)
 
 
+def _question(session: Session, table: str, *, yes: bool) -> str:
+    """Whether to release, with why it was held where somebody reads it."""
+    question = f"Publish what was held of {table}?"
+    if yes or session.out.as_json or not session.out.is_terminal:
+        return question
+    for one in session.api.read("/status")["tables"]:
+        if one["table"] == table and one["recent_error"]:
+            return f"{table}: {one['last_reason']}: {one['recent_error']}\n{question}"
+    return question
+
+
 def refuse(
     context: typer.Context,
     table: Table,
-    reason: Annotated[str, typer.Option(help="What is wrong with it, for the trail.")],
+    reason: Annotated[str, typer.Option(metavar="WHY", help="What is wrong with it, for the trail.")],
     run: HeldRun = None,
     yes: Yes = False,
     json: Json = False,
 ) -> None:
-    """Refuse what was held of a table: the same content stays held when it comes again, and nobody is asked."""
+    """Refuse what was held of a table, for good.
+
+    The same content stays held when it comes again, and nobody is asked.
+    """
     session = opened(context, json)
     confirm(session, f"Refuse what was held of {table}, for good?", yes=yes)
     body = {"reason": reason} | ({} if run is None else {"run_id": str(run_id(session, run))})
@@ -112,27 +155,3 @@ def refuse(
         session.out.line(
             f"{document['scopes']:,} scope(s) of {table} are refused; they stay held when they come again."
         )
-
-
-def costs(
-    context: typer.Context,
-    month: Annotated[str | None, typer.Option(help="YYYY-MM, in UTC. None: this month.")] = None,
-    json: Json = False,
-) -> None:
-    """What BigQuery billed in a month, the most expensive table first."""
-    session = opened(context, json)
-    document = session.api.read("/costs", month=month or f"{datetime.now(UTC):%Y-%m}")
-    if session.out.as_json:
-        session.out.json(document)
-        return
-    session.out.table(
-        ("table", "jobs", "runs", "billed", "USD"),
-        (
-            (one["table"], one["jobs"], one["runs"], size(one["bytes_billed"]), f"{one['usd']:.4f}")
-            for one in document["tables"]
-        ),
-        right=("jobs", "runs", "billed", "USD"),
-    )
-    session.out.line(
-        f"{document['month']}: {document['jobs']:,} jobs, {size(document['bytes_billed'])}, ${document['usd']:.2f}"
-    )

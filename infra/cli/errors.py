@@ -6,6 +6,8 @@ from enum import IntEnum
 from http import HTTPStatus
 from typing import Any
 
+from infra.cli.operations import in_commands
+
 
 class Exit(IntEnum):
     """The command's exit codes."""
@@ -32,7 +34,11 @@ class CommandError(Exception):
     def __init__(self, code: Exit, message: str, *, problem: dict[str, Any] | None = None) -> None:
         super().__init__(message)
         self.code = code
-        self.problem = problem or {"title": code.name.lower(), "detail": message}
+        self.problem = problem or {
+            "type": f"urn:refresh:command:{code.name.lower()}",
+            "title": code.name.lower().replace("_", " "),
+            "detail": message,
+        }
 
 
 def usage(message: str) -> CommandError:
@@ -58,4 +64,4 @@ def refused(problem: dict[str, Any]) -> CommandError:
     """The error that a problem document (RFC 9457) of the API stands for."""
     status = problem["status"]
     code = Exit.UNREACHABLE if status >= 500 else _CODES.get(status, Exit.REFUSED)
-    return CommandError(code, problem.get("detail") or problem["title"], problem=problem)
+    return CommandError(code, in_commands(problem.get("detail") or problem["title"]), problem=problem)

@@ -1,152 +1,101 @@
-"""`status` and `doctor`: whether the data can be trusted, and whether the machinery can."""
+"""`status`: whether the data can be trusted."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
-from typing import Any
+from collections.abc import Collection
+from typing import Annotated
 
 import typer
 
-from infra.cli.api import Answer, Document
+from infra.cli import attention
+from infra.cli.documents import Document
 from infra.cli.errors import CommandError, Exit
-from infra.cli.output import Output, ago, moment, span, state
-from infra.cli.session import Json, Session, opened
+from infra.cli.output import Output, ago, minute, span, state
+from infra.cli.session import Json, Tables, opened
 
-_MAX_SKEW_SECONDS = 60.0
+_FEW = 30
+"""So many tables are all listed; of more only those that run or need somebody, unless all are asked for."""
+_FINE = ("success", "no_new_data", "disabled")
 
 
-def status(context: typer.Context, json: Json = False) -> None:
-    """Whether every table is right and fresh, what runs, and what to do about what is wrong.
+def status(
+    context: typer.Context,
+    tables: Tables = None,
+    everything: Annotated[bool, typer.Option("--all", "-a", help="List every table, however many there are.")] = False,
+    json: Json = False,
+) -> None:
+    """Whether every table is right and fresh, and what to do.
 
-    Exit code 1 when something needs attention.
+    The first line says it in a sentence. Of more than 30 tables those that are fine and idle are left out. Exit code 1
+    when something needs attention; with tables named, something of theirs.
     """
     session = opened(context, json)
     document = session.api.read("/status")
+    if tables:
+        _only(document, tables)
     if session.out.as_json:
         session.out.json(document)
     else:
-        _show_status(session.out, document)
-    if document["overall_status"] != "healthy":
+        if not tables:
+            session.out.line(state(document["overall_status"]), document["summary"])
+        show(session.out, document, everything=everything or bool(tables))
+    if document["alerts"] if tables else document["overall_status"] != "healthy":
         raise typer.Exit(Exit.NOT_WELL)
 
 
-def _show_status(out: Output, document: Document) -> None:
-    out.line(state(document["overall_status"]), document["summary"])
+def _only(document: Document, tables: Collection[str]) -> None:
+    """Leave what is of these tables, in a document of all."""
+    unknown = sorted(set(tables) - {one["table"] for one in document["tables"]})
+    if unknown:
+        raise CommandError(Exit.NOT_FOUND, f"not registered: {', '.join(unknown)}")
+    for name in ("tables", "recent_activity", "alerts"):
+        document[name] = [one for one in document[name] if one["table"] in tables]
+
+
+def show(out: Output, document: Document, *, everything: bool) -> None:
+    """The tables, what runs, and what needs somebody."""
+    tables = document["tables"]
+    troubled = {alert["table"] for alert in document["alerts"]}
+    shown = [
+        one
+        for one in tables
+        if everything or len(tables) <= _FEW or one["table"] in troubled or one["status"] not in _FINE
+    ]
+    if shown:
+        _list(out, shown, now=document["generated_at"])
+    if len(shown) < len(tables):
+        out.line("")
+        out.line(f"{len(tables) - len(shown):,} more tables are fine and idle: refreshctl status --all")
+    for one in shown:
+        if one["progress"] and (said := _progress(one["progress"])):
+            out.line(f"{one['table']}: {said}")
+    attention.show(out, attention.concerns(document["alerts"]), everything=everything)
+
+
+def _list(out: Output, tables: list[Document], *, now: str) -> None:
     out.line("")
-    now = document["generated_at"]
     out.table(
-        ("table", "status", "data of", "period", "next refresh"),
+        ("table", "status", "as of", "newest data", "next (UTC)"),
         (
             (
                 one["table"],
                 state(one["status"]),
                 ago(one["data_as_of"], now),
                 one["last_data_period"],
-                moment(one["next_refresh"])[:16],
+                minute(one["next_refresh"]),
             )
-            for one in document["tables"]
+            for one in tables
         ),
+        spare=("next (UTC)", "newest data"),
     )
-    for one in document["tables"]:
-        if one["progress"]:
-            out.line(f"{one['table']}: {_progress(one['progress'])}")
-    for alert in document["alerts"]:
-        out.line("")
-        out.line(state(alert["severity"]), f"{alert['table'] or 'the system'}: {alert['message']}")
-        out.line(f"  → {alert['what_to_do']}")
 
 
-def _progress(progress: Document) -> str:
+def _progress(progress: Document) -> str | None:
+    """How far a refresh is; None for one that has not begun."""
     if progress["waiting_for"]:
         return f"waits for its next try ({progress['waiting_for']})"
+    if not progress["slices_total"]:
+        return None
     done = f"{progress['phase']}, slices {progress['slices_done']}/{progress['slices_total']}"
-    left = "" if progress["seconds_left"] is None else f", about {span(progress['seconds_left'])} left"
+    left = f", about {span(progress['seconds_left'])} left" if progress["seconds_left"] else ""
     return f"{done}, rows {progress['rows_done']:,}/{progress['rows_total']:,}{left}"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Finding:
-    """One thing that was looked at."""
-
-    what: str
-    ok: bool
-    detail: str
-    remedy: str | None = None
-
-
-def doctor(context: typer.Context, json: Json = False) -> None:
-    """Look at everything between here and the data, and say what to do about what is not well."""
-    session = opened(context, json)
-    findings: list[Finding] = []
-    code: Exit = Exit.OK
-    try:
-        findings += _examine(session)
-    except CommandError as error:
-        findings.append(Finding(what="API", ok=False, detail=str(error), remedy=_remedy(error)))
-        code = error.code
-    if code is Exit.OK and not all(one.ok for one in findings):
-        code = Exit.NOT_WELL
-    if session.out.as_json:
-        session.out.json({"ok": code is Exit.OK, "findings": [asdict(one) for one in findings]})
-    else:
-        for one in findings:
-            session.out.line(state("ok" if one.ok else "failing"), f"{one.what}: {one.detail}")
-            if one.remedy:
-                session.out.line(f"  → {one.remedy}")
-    if code is not Exit.OK:
-        raise typer.Exit(code)
-
-
-def _examine(session: Session) -> Iterator[Finding]:
-    answer = session.api.get("/health")
-    yield Finding(what="API", ok=True, detail=f"answers at {session.api.url}, and knows who calls")
-    yield from _clock(answer)
-    for name, component in answer.document["components"].items():
-        ok = component["status"] == "ok"
-        detail = f"{component['detail']} ({component['duration_ms']} ms)"
-        yield Finding(what=name, ok=ok, detail=detail, remedy=None if ok else _REMEDIES[name])
-    configuration = session.api.read("/config", page_size=1)
-    number = configuration["pagination"]["total"]
-    yield Finding(
-        what="tables",
-        ok=number > 0,
-        detail=f"{number} registered; the daily trigger is at {configuration['schedule']} {configuration['time_zone']}",
-        remedy=None if number else "refreshctl tables add SCHEMA.NAME --source PROJECT.DATASET.TABLE",
-    )
-    found: Any = session.api.read("/status")
-    for alert in found["alerts"]:
-        yield Finding(
-            what=alert["table"] or "the system", ok=False, detail=alert["message"], remedy=alert["what_to_do"]
-        )
-    if not found["alerts"]:
-        yield Finding(what="data", ok=True, detail=found["summary"])
-
-
-def _clock(answer: Answer) -> Iterator[Finding]:
-    if answer.server_time is None:
-        return
-    skew = abs((datetime.now(UTC) - answer.server_time).total_seconds())
-    if skew > _MAX_SKEW_SECONDS:
-        detail = f"this machine's is {span(skew)} off the API's"
-        yield Finding(what="clock", ok=False, detail=detail, remedy="set this machine's clock; tokens depend on it")
-
-
-_REMEDIES = {
-    "database": "look whether Postgres runs and has connections left; then the API's log",
-    "bigquery": "look at the API's log: missing rights, or BigQuery is down",
-    "pubsub": "look at the API's log: missing rights, or Pub/Sub is down",
-    "sweep": "look at the Cloud Scheduler job of the sweep, then at the orchestrator's log",
-}
-
-
-def _remedy(error: CommandError) -> str:
-    match error.code, error.problem.get("status"):
-        case Exit.UNREACHABLE, _:
-            return "check API_URL, and whether the API runs"
-        case _, 401:
-            return "check API_TOKEN, or log in anew; in the cloud the token must be for the API's own address"
-        case _, 403:
-            return "have your address added to api_viewers or api_operators, and to api_invokers"
-    return "see the message"

@@ -7,11 +7,11 @@ from uuid import UUID, uuid4
 
 import typer
 
-from infra.cli.api import Document
+from infra.cli.documents import Document
 from infra.cli.errors import Exit
-from infra.cli.output import Output, moment, size, state
-from infra.cli.runs import Key, RunId, run_id
-from infra.cli.session import TABLE_HELP, Json, Tables, complete_table, opened
+from infra.cli.output import Output, minute, moment, quoted, size, state
+from infra.cli.runs import Key, OfRun, RunId, known_run, run_id
+from infra.cli.session import Json, OneTable, Tables, known, opened
 from infra.cli.watch import watch
 
 NoWait = Annotated[bool, typer.Option("--no-wait", help="Only ask for it; the answer names the run.")]
@@ -21,9 +21,10 @@ _NOT_COMPARABLE = "not_comparable"
 def verify(
     context: typer.Context, tables: Tables = None, no_wait: NoWait = False, key: Key = None, json: Json = False
 ) -> None:
-    """Compare tables with their sources, per scope and column, at the snapshot of their last refresh.
+    """Compare tables with their sources, per scope and column.
 
-    Workers do it, in a run of its own, and change nothing. Each source is scanned once. Exit code 1 when something is
+    At the snapshot of their last refresh. Workers do it, in a run of its own, and change nothing. Each source is
+    scanned once. Exit code 1 when something is
     not equal, or could not be verified.
     """
     session = opened(context, json)
@@ -64,29 +65,38 @@ def _show_verdict(out: Output, table: Document) -> None:
         columns = f", differing in {', '.join(one['columns'])}" if one["columns"] else ""
         scope = "all rows" if one["scope"] is None else one["scope"]
         out.line(f"  {scope}: source {one['source_rows']:,} rows, table {one['target_rows']:,}{columns}")
+    if table["status"] != "success":
+        name = quoted(table["table"])
+        out.line(f"  → refreshctl trigger {name} --force --watch, then: refreshctl verify {name}")
 
 
 def quality(
     context: typer.Context,
-    table: Annotated[str | None, typer.Argument(help=f"{TABLE_HELP} None: all.", autocompletion=complete_table)] = None,
-    metric: Annotated[str | None, typer.Option(help="Only this check, such as verified_table.")] = None,
+    table: OneTable = None,
+    run: OfRun = None,
+    metric: Annotated[str | None, typer.Option(metavar="CHECK", help="Only this, such as verified_table.")] = None,
     failed: Annotated[bool, typer.Option("--failed", help="Only what was not passed.")] = False,
     limit: Annotated[int, typer.Option(min=1, max=100, help="Entries of a page.")] = 20,
-    cursor: Annotated[str | None, typer.Option(help="next_cursor of the page before.")] = None,
+    cursor: Annotated[str | None, typer.Option(metavar="CURSOR", help="next_cursor of the page before.")] = None,
     json: Json = False,
 ) -> None:
-    """Outcomes of checks, newest first: verifications, gates, and the data's own."""
+    """Outcomes of checks, newest first.
+
+    Of verifications, gates, and the data's own checks.
+    """
     session = opened(context, json)
-    passed = "false" if failed else None
-    document = session.api.read("/quality", table=table, metric=metric, passed=passed, limit=limit, cursor=cursor)
+    which = {"table": table, "run_id": known_run(session, run), "metric": metric, "passed": "false" if failed else None}
+    document = session.api.read("/quality", limit=limit, cursor=cursor, **which)
+    if not document["items"]:
+        known(session, table)
     if session.out.as_json:
         session.out.json(document)
         return
     session.out.table(
-        ("checked", "table", "scope", "check", "value", "passed"),
+        ("checked (UTC)", "table", "scope", "check", "value", "passed"),
         (
             (
-                moment(one["checked_at"])[5:16],
+                minute(one["checked_at"])[5:],
                 one["table"],
                 one["scope"],
                 one["metric"],
@@ -107,7 +117,7 @@ def plan(
     rows: Annotated[
         bool, typer.Option("--rows", help="Load and compare the rows too (a dry run): what would be written, exactly.")
     ] = False,
-    force: Annotated[bool, typer.Option(help="As if every scope had changed.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="As if every scope had changed.")] = False,
     no_wait: NoWait = False,
     key: Key = None,
     json: Json = False,

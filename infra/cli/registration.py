@@ -6,31 +6,40 @@ from typing import Annotated
 
 import typer
 
-from infra.cli.api import Document
-from infra.cli.configuration import parse_fields
-from infra.cli.errors import CommandError, Exit
-from infra.cli.session import Json, Session, Yes, confirm, opened
+from infra.cli.changes import parse_fields, shown
+from infra.cli.configuration import all_configurations
+from infra.cli.documents import Document
+from infra.cli.errors import CommandError, Exit, usage
+from infra.cli.output import quoted
+from infra.cli.session import Json, Session, Yes, confirm, opened, table_name
 
 app = typer.Typer(no_args_is_help=True, help="Which tables are registered, and new ones.")
 
 
 @app.command("list")
 def names(context: typer.Context, json: Json = False) -> None:
-    """The names of all tables that are registered, a line each."""
+    """The names of all tables that are registered.
+
+    A line each; with --json their configurations.
+    """
     session = opened(context, json)
-    found = [one["table"] for one in session.api.items("/config")]
+    document = all_configurations(session)
     if session.out.as_json:
-        session.out.json(found)
-    else:
-        for name in found:
-            session.out.line(name)
+        session.out.json(document)
+        return
+    for one in document["items"]:
+        session.out.line(one["table"])
 
 
 @app.command("add")
 def add(
     context: typer.Context,
-    table: Annotated[str, typer.Argument(metavar="TABLE", help="The target in Postgres, as schema.name.")],
-    source: Annotated[str, typer.Option(help="BigQuery table or view, project.dataset.table.")],
+    table: Annotated[
+        str, typer.Argument(metavar="TABLE", help="The target in Postgres, as schema.name.", callback=table_name)
+    ],
+    source: Annotated[
+        str, typer.Option(metavar="SOURCE", help="BigQuery table or view, project.dataset.table, or sql:NAME.")
+    ],
     fields: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="FIELD=VALUE", help="Another value than the suggested one; may be repeated."),
@@ -39,18 +48,21 @@ def add(
     yes: Yes = False,
     json: Json = False,
 ) -> None:
-    """Register a table. Key, scope and types are suggested by the source's schema, and shown before.
+    """Register a table.
 
-    The target has to be there: --ddl writes a CREATE TABLE for it, to be run by whoever owns the schema.
+    Key, scope and types are suggested by the source's schema, and shown before. The target has to be there: --ddl
+    writes a CREATE TABLE for it, to be run by whoever owns the schema.
     """
     session = opened(context, json)
-    suggested = session.api.read("/registration-suggestion", source=source, table=table)
+    if ddl_only and source.startswith("sql:"):
+        raise usage("--ddl is by a table's schema; refreshctl sql check NAME shows the columns that a query yields")
+    suggested = _suggested(session, table, source)
     if ddl_only:
         _show_ddl(session, suggested)
         return
     registration = suggested["registration"] | parse_fields(fields or [])
     if not session.out.as_json:
-        session.out.lines((name, value) for name, value in registration.items())
+        session.out.lines((name, shown(value)) for name, value in registration.items())
         for note in suggested["notes"]:
             session.out.line(f"Note: {note}")
     confirm(session, f"Register {table}?", yes=yes)
@@ -59,14 +71,24 @@ def add(
     except CommandError as error:
         if error.code is not Exit.NOT_FOUND:
             raise
-        detail = f"{table} does not exist in Postgres yet. Create it, for example by this, and register it again:"
-        raise CommandError(Exit.NOT_FOUND, f"{detail}\n\n{suggested['ddl']}", problem=error.problem) from error
+        detail = f"{table} does not exist in Postgres yet. Create it, and register it again"
+        ddl = f", for example by this:\n\n{suggested['ddl']}" if suggested["ddl"] else "."
+        raise CommandError(Exit.NOT_FOUND, detail + ddl, problem=error.problem) from error
     if session.out.as_json:
         session.out.json(made.document)
     else:
         if made.note:
             session.out.line(f"Note: {made.note}")
-        session.out.line(f"{table} is registered; refresh it now by: refreshctl trigger {table} --watch")
+        session.out.line(f"{table} is registered; refresh it now by: refreshctl trigger {quoted(table)} --watch")
+
+
+def _suggested(session: Session, table: str, source: str) -> Document:
+    """What the source suggests. A named SQL suggests nothing: the target's own key is taken."""
+    if source.startswith("sql:"):
+        name = source.removeprefix("sql:")
+        note = f"refreshctl sql check {name} shows the columns that it yields; say by --set which divides the table."
+        return {"registration": {"table": table, "source": source}, "ddl": "", "notes": [note]}
+    return session.api.read("/registration-suggestion", source=source, table=table)
 
 
 def _show_ddl(session: Session, suggested: Document) -> None:

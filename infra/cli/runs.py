@@ -2,33 +2,46 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID, uuid4
 
 import typer
 
-from infra.cli.api import Document
+from infra.cli.documents import Document
 from infra.cli.errors import CommandError, Exit, usage
-from infra.cli.output import Output, moment, size, span, state
-from infra.cli.session import TABLE_HELP, Json, Session, Tables, complete_table, opened
+from infra.cli.output import Output, milliseconds, minute, state
+from infra.cli.run_view import show_run, show_slices
+from infra.cli.session import Json, OneTable, Session, Tables, known, opened
 from infra.cli.watch import watch
+
+Mode = Literal["live", "shadow", "dry_run"]
+RunStatus = Literal["running", "success", "warning", "failed"]
+Ended = Literal["success", "no_new_data", "warning", "held", "failed", "skipped"]
 
 RunId = Annotated[str, typer.Argument(metavar="RUN", help="A run's id, or `last` for the newest.")]
 Watch = Annotated[bool, typer.Option("--watch", "-w", help="Show how far it is, until it has ended.")]
 Key = Annotated[
-    str | None, typer.Option(help="Idempotency key: the same call again with the same key makes no second run.")
+    str | None,
+    typer.Option(metavar="KEY", help="Idempotency key: the same call again with the same key makes no second run."),
+]
+OfRun = Annotated[
+    str | None, typer.Option("--run", metavar="RUN", help="Only of this run; `last` is the newest.", show_default=False)
 ]
 Page = Annotated[int, typer.Option(min=1, help="From 1, newest first.")]
 PageSize = Annotated[int, typer.Option("--limit", min=1, max=100, help="Entries of a page.")]
+Since = Annotated[
+    str | None, typer.Option("--from", metavar="TIME", help="At or after, as 2026-01-31T06:00:00Z.", show_default=False)
+]
+Until = Annotated[str | None, typer.Option("--to", metavar="TIME", help="Before.", show_default=False)]
 
 
 def trigger(
     context: typer.Context,
     tables: Tables = None,
-    force: Annotated[bool, typer.Option(help="Read and compare everything anew, however lately it was.")] = False,
-    mode: Annotated[
-        str | None, typer.Option(help="How far to go: live, shadow or dry_run. None: as each table is registered.")
-    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Read and compare everything anew, however lately it was.")
+    ] = False,
+    mode: Annotated[Mode | None, typer.Option(help="How far to go. None: as each table is registered.")] = None,
     watch_it: Watch = False,
     key: Key = None,
     json: Json = False,
@@ -45,7 +58,10 @@ def trigger(
 
 
 def replay(context: typer.Context, run: RunId, watch_it: Watch = False, key: Key = None, json: Json = False) -> None:
-    """Do again, in a new run, the tables of a run that failed, were held or skipped."""
+    """Do again what failed, was held or skipped in a run.
+
+    A new run does it, where possible at the snapshot of the old one.
+    """
     session = opened(context, json)
     path = f"/runs/{run_id(session, run)}/replay"
     accepted = session.api.send("POST", path, headers={"Idempotency-Key": key or str(uuid4())}).document
@@ -68,63 +84,39 @@ def follow(session: Session, accepted: Document, said: str, *, watch_it: bool) -
     _end_with(session, watch(session, UUID(accepted["run_id"])))
 
 
-def run(context: typer.Context, run: RunId, watch_it: Watch = False, json: Json = False) -> None:
-    """One run: its tables, their slices, what it cost. Exit code 1 when it did not end as a success."""
+def run(
+    context: typer.Context,
+    run: RunId,
+    watch_it: Watch = False,
+    slices: Annotated[bool, typer.Option("--slices", help="Show the parts that each table is loaded in.")] = False,
+    everything: Annotated[bool, typer.Option("--all", "-a", help="List every table, however many there are.")] = False,
+    json: Json = False,
+) -> None:
+    """One run: its tables, what became of them, what to do next.
+
+    Exit code 1 when it did not end as a success.
+    """
     session = opened(context, json)
     found = run_id(session, run)
     document = watch(session, found) if watch_it else session.api.read(f"/runs/{found}")
-    _end_with(session, document)
+    if slices and not session.out.as_json:
+        show_slices(session.out, document["tables"])
+        session.out.line("")
+    _end_with(session, document, everything=everything)
 
 
-def _end_with(session: Session, document: Document) -> None:
+def _end_with(session: Session, document: Document, *, everything: bool = False) -> None:
     if session.out.as_json:
         session.out.json(document)
     else:
-        show_run(session.out, document)
+        show_run(session.out, document, everything=everything)
     if document["status"] not in ("success", "running"):
         raise typer.Exit(Exit.NOT_WELL)
 
 
-def show_run(out: Output, document: Document) -> None:
-    """A run for people."""
-    out.lines(
-        (
-            ("run", document["run_id"]),
-            ("status", state(document["status"])),
-            ("asked for by", f"{document['requested_by']} ({document['trigger']})"),
-            ("replay of", document["replay_of"]),
-            ("snapshot", moment(document["snapshot_at"])),
-            ("began", moment(document["created_at"])),
-            ("took", span(document["duration_ms"] / 1000)),
-            ("billed", f"{size(document['cost']['bytes_billed'])} (${document['cost']['usd']:.4f})"),
-        )
-    )
-    if document["tables"]:
-        out.line("")
-        out.table(
-            ("table", "status", "read", "new", "changed", "gone", "took"),
-            (
-                (
-                    one["table"],
-                    state(one["status"]),
-                    one["rows_read"],
-                    one["rows_inserted"],
-                    one["rows_updated"],
-                    one["rows_deleted"],
-                    span(one["duration_ms"] / 1000) if one["duration_ms"] is not None else None,
-                )
-                for one in document["tables"]
-            ),
-            right=("read", "new", "changed", "gone", "took"),
-        )
-    for one in document["tables"]:
-        if one["reason"]:
-            out.line(f"{one['table']}: {one['reason']}" + (f": {one['error']}" if one["error"] else ""))
-
-
 def runs(
     context: typer.Context,
-    status: Annotated[str | None, typer.Option(help="Only these: running, success, warning or failed.")] = None,
+    status: Annotated[RunStatus | None, typer.Option(help="Only these.")] = None,
     page: Page = 1,
     limit: PageSize = 20,
     json: Json = False,
@@ -136,28 +128,30 @@ def runs(
         session.out.json(document)
         return
     session.out.table(
-        ("run", "status", "trigger", "began", "tables"),
+        ("run", "status", "trigger", "began (UTC)", "took", "tables"),
         (
             (
                 one["run_id"],
                 state(one["status"]),
                 one["trigger"],
-                moment(one["created_at"])[5:16],
+                minute(one["created_at"])[5:],
+                milliseconds(one["duration_ms"]),
                 sum(one["tables_by_status"].values()),
             )
             for one in document["items"]
         ),
-        right=("tables",),
+        right=("took", "tables"),
+        spare=("took", "trigger"),
     )
     tell_more(session.out, document)
 
 
 def history(
     context: typer.Context,
-    table: Annotated[str | None, typer.Argument(help=f"{TABLE_HELP} None: all.", autocompletion=complete_table)] = None,
-    status: Annotated[str | None, typer.Option(help="Only these: success, no_new_data, held, failed …")] = None,
-    since: Annotated[str | None, typer.Option("--from", help="Ended at or after, as 2026-01-31T06:00:00Z.")] = None,
-    until: Annotated[str | None, typer.Option("--to", help="Ended before.")] = None,
+    table: OneTable = None,
+    status: Annotated[Ended | None, typer.Option(help="Only these.")] = None,
+    since: Since = None,
+    until: Until = None,
     page: Page = 1,
     limit: PageSize = 20,
     json: Json = False,
@@ -166,17 +160,19 @@ def history(
     session = opened(context, json)
     span_of = {"from_": since, "to": until}
     document = session.api.read("/history", table=table, status=status, page=page, page_size=limit, **span_of)
+    if not document["items"]:
+        known(session, table)
     if session.out.as_json:
         session.out.json(document)
         return
     session.out.table(
-        ("table", "status", "ended", "took", "read", "new", "changed", "gone"),
+        ("table", "status", "ended (UTC)", "took", "read", "new", "changed", "gone"),
         (
             (
                 one["table"],
                 state(one["status"]),
-                moment(one["finished_at"])[5:16],
-                span(one["duration_ms"] / 1000) if one["duration_ms"] is not None else None,
+                minute(one["finished_at"])[5:],
+                milliseconds(one["duration_ms"]),
                 one["rows_read"],
                 one["rows_inserted"],
                 one["rows_updated"],
@@ -185,6 +181,7 @@ def history(
             for one in document["items"]
         ),
         right=("took", "read", "new", "changed", "gone"),
+        spare=("took", "read"),
     )
     tell_more(session.out, document)
 
@@ -207,3 +204,8 @@ def run_id(session: Session, text: str) -> UUID:
         return UUID(text)
     except ValueError as error:
         raise usage(f"{text} is no run's id: refreshctl runs lists them; `last` is the newest") from error
+
+
+def known_run(session: Session, text: str | None) -> UUID | None:
+    """The same, where all runs may be meant."""
+    return None if text is None else run_id(session, text)

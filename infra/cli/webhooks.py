@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
-from infra.cli.api import Document, segment
+from infra.cli.documents import Document, segment
 from infra.cli.output import Output, moment, state
 from infra.cli.session import Json, Session, Yes, confirm, opened
 
 app = typer.Typer(no_args_is_help=True, help="Who is told what, and what became of it.")
 
 Endpoint = Annotated[str, typer.Argument(metavar="ENDPOINT", help="An endpoint's id.")]
-Delivery = Annotated[str, typer.Argument(metavar="DELIVERY", help="A delivery's id.")]
-Events = Annotated[list[str] | None, typer.Option("--event", help="A type of event to send; may be repeated.")]
+Events = Annotated[
+    list[str] | None, typer.Option("--event", metavar="EVENT", help="A type of event to send; may be repeated.")
+]
 Patterns = Annotated[
-    list[str] | None, typer.Option("--table", help="Tables to tell of, as sqp.* or schema.name; may be repeated.")
+    list[str] | None,
+    typer.Option("--table", metavar="PATTERN", help="Tables to tell of, as sqp.* or schema.name; may be repeated."),
 ]
 
 
@@ -28,29 +30,37 @@ def endpoints(context: typer.Context, json: Json = False) -> None:
     if session.out.as_json:
         session.out.json(document)
         return
-    for one in document["items"]:
+    if not document["items"]:
+        session.out.line("There is nothing to show.")
+    for number, one in enumerate(document["items"]):
+        if number:
+            session.out.line("")
         _show(session.out, one)
-        session.out.line("")
 
 
 @app.command("show")
 def endpoint(context: typer.Context, endpoint: Endpoint, json: Json = False) -> None:
     """One endpoint."""
     session = opened(context, json)
-    _answer(session, session.api.read(_path(endpoint)))
+    _answer(session, session.api.read(path(endpoint)))
 
 
 @app.command("add")
 def add(
     context: typer.Context,
-    url: Annotated[str, typer.Argument(help="https://… at a public address.")],
-    kind: Annotated[str, typer.Option(help="standard: the event, signed. slack: a message for Slack.")] = "standard",
-    description: Annotated[str, typer.Option(help="For people.")] = "",
+    url: Annotated[str, typer.Argument(metavar="URL", help="https://… at a public address.")],
+    kind: Annotated[
+        Literal["standard", "slack"], typer.Option(help="standard: the event, signed. slack: a message for Slack.")
+    ] = "standard",
+    description: Annotated[str, typer.Option(metavar="TEXT", help="For people.")] = "",
     events: Events = None,
     tables: Patterns = None,
     json: Json = False,
 ) -> None:
-    """Have events sent somewhere. The signing secret is shown this once."""
+    """Have events sent somewhere.
+
+    The signing secret is shown this once.
+    """
     session = opened(context, json)
     body: Document = {"url": url, "kind": kind, "description": description, "tables": tables or []}
     if events:
@@ -63,14 +73,14 @@ def add(
 def change(
     context: typer.Context,
     endpoint: Endpoint,
-    url: Annotated[str | None, typer.Option(help="Another address.")] = None,
-    description: Annotated[str | None, typer.Option(help="Another description.")] = None,
+    url: Annotated[str | None, typer.Option(metavar="URL", help="Another address.")] = None,
+    description: Annotated[str | None, typer.Option(metavar="TEXT", help="Another description.")] = None,
     events: Events = None,
     tables: Patterns = None,
     enabled: Annotated[bool | None, typer.Option("--enable/--disable", help="Whether anything is sent.")] = None,
     json: Json = False,
 ) -> None:
-    """Change an endpoint, enable one that was disabled, or disable it."""
+    """Change an endpoint, enable it, or disable it."""
     session = opened(context, json)
     wanted = {
         "url": url,
@@ -79,10 +89,10 @@ def change(
         "tables": tables,
         "state": None if enabled is None else "enabled" if enabled else "disabled",
     }
-    before = session.api.get(_path(endpoint))
+    before = session.api.get(path(endpoint))
     changes = {name: value for name, value in wanted.items() if value is not None}
     _answer(
-        session, session.api.send("PUT", _path(endpoint), changes, headers={"If-Match": before.etag or "*"}).document
+        session, session.api.send("PUT", path(endpoint), changes, headers={"If-Match": before.etag or "*"}).document
     )
 
 
@@ -90,18 +100,18 @@ def change(
 def remove(context: typer.Context, endpoint: Endpoint, yes: Yes = False, json: Json = False) -> None:
     """Remove an endpoint and what was sent to it."""
     session = opened(context, json)
-    before = session.api.get(_path(endpoint))
+    before = session.api.get(path(endpoint))
     confirm(session, f"Remove {before.document['url']} with all that was sent to it?", yes=yes)
-    gone = session.api.send("DELETE", _path(endpoint), headers={"If-Match": before.etag or "*"}).document
-    _say(session, gone, f"{gone['url']} is removed.")
+    gone = session.api.send("DELETE", path(endpoint), headers={"If-Match": before.etag or "*"}).document
+    say(session, gone, f"{gone['url']} is removed.")
 
 
 @app.command("test")
 def send_test(context: typer.Context, endpoint: Endpoint, json: Json = False) -> None:
     """Send a test event."""
     session = opened(context, json)
-    owed = session.api.send("POST", f"{_path(endpoint)}/test").document
-    _say(session, owed, f"A test event is on its way; see refreshctl webhooks deliveries {endpoint}")
+    owed = session.api.send("POST", f"{path(endpoint)}/test").document
+    say(session, owed, f"A test event is on its way; see refreshctl webhooks deliveries {endpoint}")
 
 
 @app.command("rotate")
@@ -111,9 +121,12 @@ def rotate(
     overlap: Annotated[float, typer.Option(help="Hours for which the secret of now signs along.")] = 24.0,
     json: Json = False,
 ) -> None:
-    """Make a new signing secret, which is shown this once."""
+    """Make a new signing secret.
+
+    It is shown this once. The one before signs along for a while.
+    """
     session = opened(context, json)
-    made = session.api.send("POST", f"{_path(endpoint)}/rotate-secret", {"overlap_hours": overlap}).document
+    made = session.api.send("POST", f"{path(endpoint)}/rotate-secret", {"overlap_hours": overlap}).document
     if session.out.as_json:
         session.out.json(made)
     else:
@@ -121,51 +134,8 @@ def rotate(
         session.out.lines((("secret", made["secret"]), ("the former one signs until", until and moment(until))))
 
 
-@app.command("deliveries")
-def deliveries(
-    context: typer.Context,
-    endpoint: Endpoint,
-    status: Annotated[str | None, typer.Option("--state", help="Only these: pending, delivered or failed.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=100, help="Entries of a page.")] = 20,
-    after: Annotated[str | None, typer.Option(help="The delivery that the page before ended with.")] = None,
-    json: Json = False,
-) -> None:
-    """What was sent, newest first, and what became of it."""
-    session = opened(context, json)
-    document = session.api.read(f"{_path(endpoint)}/deliveries", state=status, limit=limit, after=after)
-    if session.out.as_json:
-        session.out.json(document)
-        return
-    for one in document["items"]:
-        tried = f"attempt {one['attempt']}, {one['response_status'] or one['error'] or 'not tried yet'}"
-        session.out.line(state(one["state"]), f"{moment(one['created_at'])} {one['event_type']}: {tried}")
-        session.out.line(f"  {one['delivery_id']}")
-    if document["next"]:
-        session.out.line(f"There are more: --after {document['next']}")
-
-
-@app.command("redeliver")
-def redeliver(context: typer.Context, endpoint: Endpoint, delivery: Delivery, json: Json = False) -> None:
-    """Send an event again, with the same id."""
-    session = opened(context, json)
-    owed = session.api.send("POST", f"{_path(endpoint)}/deliveries/{segment(delivery)}/redeliver").document
-    _say(session, owed, "It is on its way again.")
-
-
-@app.command("recover")
-def recover(
-    context: typer.Context,
-    endpoint: Endpoint,
-    since: Annotated[str, typer.Option(help="Made at or after, as 2026-01-31T06:00:00Z.")],
-    json: Json = False,
-) -> None:
-    """Send again all that failed since a moment."""
-    session = opened(context, json)
-    owed = session.api.send("POST", f"{_path(endpoint)}/recover", {"since": since}).document
-    _say(session, owed, f"{owed['deliveries']} deliveries are on their way again.")
-
-
-def _path(endpoint: str) -> str:
+def path(endpoint: str) -> str:
+    """Of an endpoint."""
     return f"/webhooks/{segment(endpoint)}"
 
 
@@ -176,7 +146,8 @@ def _answer(session: Session, document: Document) -> None:
         _show(session.out, document)
 
 
-def _say(session: Session, document: Document, text: str) -> None:
+def say(session: Session, document: Document, text: str) -> None:
+    """What was done; for scripts the document."""
     if session.out.as_json:
         session.out.json(document)
     else:

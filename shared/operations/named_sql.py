@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from shared.domain.errors import RefreshError
 from shared.domain.ids import TableName
 from shared.planning.named_sql import named_sql
-from shared.ports import Source, Store
+from shared.ports import Session, Source, SourceTable, Store
 from shared.refresh.define import describe_source
 from shared.refresh.definition_fit import fit
 from shared.sql import statement
 
 _PLAIN_COPY = "generic"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checked:
+    """A query that works."""
+
+    source: SourceTable
+    """What it yields."""
+    tables: list[TableName]
+    """What reads it, and goes on working."""
 
 
 class NamedSqlUnknown(RefreshError):
@@ -27,17 +39,34 @@ def find_named_sql(store: Store, reference: str) -> str | None:
     return str(rows[0]["sql"]) if rows else None
 
 
+def check_named_sql(store: Store, source: Source, name: str, sql: str) -> Checked:
+    """What the query yields. Raises InvalidRegistration where BigQuery or a table that reads it would refuse it."""
+    described = describe_source(source, f"sql:{name}", sql)
+    with store.transaction() as session:
+        return Checked(source=described, tables=_fitted(session, name, described))
+
+
 def save_named_sql(store: Store, source: Source, name: str, sql: str, *, description: str, actor: str) -> None:
     """Insert or change it. Raises InvalidRegistration where BigQuery or a table that reads it would refuse it."""
     described = describe_source(source, f"sql:{name}", sql)
     with store.transaction() as session:
         session.run(statement("set_actor"), actor=actor)
         session.run(statement("save_named_sql"), name=name, query=sql, description=description)
-        for row in session.run(statement("tables_of_named_sql"), name=name):
-            key = {"schema": row["table_schema"], "name": row["table_name"]}
-            (registry,) = session.run(statement("registry_row"), **key)
-            if registry["handler"] == _PLAIN_COPY:
-                fit(TableName(**key), registry, described, session.run(statement("target_columns"), **key), {})
+        _fitted(session, name, described)
+
+
+def _fitted(session: Session, name: str, described: SourceTable) -> list[TableName]:
+    """The tables that read it. Raises InvalidRegistration where one could not any more."""
+    tables = [
+        TableName(schema=row["table_schema"], name=row["table_name"])
+        for row in session.run(statement("tables_of_named_sql"), name=name)
+    ]
+    for table in tables:
+        key = {"schema": table.schema, "name": table.name}
+        (registry,) = session.run(statement("registry_row"), **key)
+        if registry["handler"] == _PLAIN_COPY:
+            fit(table, registry, described, session.run(statement("target_columns"), **key), {})
+    return tables
 
 
 def remove_named_sql(store: Store, name: str, *, actor: str) -> None:

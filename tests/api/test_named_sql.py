@@ -66,3 +66,21 @@ def test_viewers_only_read_and_names_are_names(api: Api, dataset: str) -> None:
     assert api("PUT", f"{PATH}/orders", json={"sql": text(dataset)}, token=VIEWER).status_code == 403
     assert api("PUT", f"{PATH}/Orders", json={"sql": text(dataset)}).status_code == 404
     assert api("GET", PATH, token=VIEWER).status_code == 200
+
+
+def test_a_query_is_checked_without_being_kept(api: Api, dataset: str) -> None:
+    checked = api("POST", f"{PATH}/orders/check", json={"sql": text(dataset)})
+    assert checked.get_json() == {
+        "name": "orders",
+        "columns": [{"name": "id", "type": "INT64"}, {"name": "amount", "type": "NUMERIC"}],
+        "tables": [],
+    }
+    assert api.get(PATH) == {"items": []}
+    api("PUT", f"{PATH}/orders", json={"sql": text(dataset)})
+    api.plane.run("CREATE TABLE public.orders (id bigint PRIMARY KEY, amount numeric)")
+    api("POST", "/api/refresh/config", json={"table": "public.orders", "source": "sql:orders"})
+    broken = api("POST", f"{PATH}/orders/check", json={"sql": text(dataset, "amount")})
+    assert (broken.status_code, "public.orders" in broken.get_json()["detail"]) == (409, True)
+    assert api.get(f"{PATH}/orders")["sql"] == text(dataset)
+    assert api("POST", f"{PATH}/No Name/check", json={"sql": text(dataset)}).status_code == 404
+    assert api("POST", f"{PATH}/orders/check", json={"sql": text(dataset)}, token=VIEWER).status_code == 403

@@ -17,6 +17,7 @@ from infra.local.stack import PROJECT, ROOT, Stack
 from tests.e2e.system import System
 
 _SECONDS = 180
+NARROW = {"COLUMNS": "80"}
 
 
 @dataclass(frozen=True, kw_only=True)

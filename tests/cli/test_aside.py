@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.cli.conftest import Operator
+from tests.cli.conftest import NARROW, Operator
 
 
 def test_a_backfill_is_started_watched_and_cancelled(refreshctl: Operator) -> None:
@@ -26,7 +26,7 @@ def test_what_was_put_aside_is_listed_and_read_anew(refreshctl: Operator) -> Non
     assert refreshctl("trigger", table, "--watch").code == 1
     (row,) = refreshctl.well("quarantine", "list", table, "--json").json["items"]
     assert (row["column"], row["resolved_at"]) == ("amount", None)
-    shown = refreshctl.well("quarantine", "list", table, "--state", "open").out
+    shown = refreshctl.well("quarantine", "list", table, "--state", "open", env=NARROW).out
     assert max(map(len, shown.splitlines())) <= 80
     refreshctl.system.bigquery(f"UPDATE {table} SET amount = NUMERIC '1.5' WHERE id = 1")
     refreshctl.well("quarantine", "replay", table, "--watch")

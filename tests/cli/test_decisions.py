@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.cli.conftest import Operator
+from tests.cli.conftest import NARROW, Operator
 
 
 def test_a_run_is_taken_back(refreshctl: Operator) -> None:
@@ -12,7 +12,7 @@ def test_a_run_is_taken_back(refreshctl: Operator) -> None:
     first = refreshctl.well("trigger", table, "--watch", "--json").json["run_id"]
     refreshctl.system.bigquery(f"UPDATE {table} SET amount = NUMERIC '9' WHERE id = 1")
     second = refreshctl.well("trigger", table, "--force", "--watch", "--json").json["run_id"]
-    listed = refreshctl.well("publishes", table)
+    listed = refreshctl.well("publishes", table, env=NARROW)
     assert max(map(len, listed.out.splitlines())) <= 80
     assert [one["run_id"] for one in refreshctl.well("publishes", table, "--json").json["items"]] == [second, first]
     assert refreshctl("rollback", second, "--reason", "wrong").code == 2
@@ -58,4 +58,6 @@ def test_a_months_costs(refreshctl: Operator) -> None:
     refreshctl.well("trigger", table, "--watch")
     assert refreshctl.well("costs", "--json").json["usd_per_tib"] == 6.25
     assert "jobs" in refreshctl.well("costs").out
+    assert "of a day" in refreshctl.well("costs", "--today").out
+    assert refreshctl.well("costs", "--today", "--json").json["bytes_spent"] >= 0
     assert refreshctl("costs", "--month", "June").code == 2

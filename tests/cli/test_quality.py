@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.cli.conftest import Operator
+from tests.cli.conftest import NARROW, Operator
 
 
 def test_what_is_equal_is_verified_and_what_is_not_is_named(refreshctl: Operator) -> None:
@@ -23,7 +23,7 @@ def test_what_is_equal_is_verified_and_what_is_not_is_named(refreshctl: Operator
     assert refreshctl.well("status", "--json").json["alerts"] == []
     checks = refreshctl.well("quality", table, "--metric", "verified_table", "--json").json["items"]
     assert [one["passed"] for one in checks] == [True, False, True]
-    failed = refreshctl.well("quality", table, "--failed").out
+    failed = refreshctl.well("quality", table, "--failed", env=NARROW).out
     assert "verified_scope" in failed
     assert max(map(len, failed.splitlines())) <= 80
 
@@ -37,7 +37,7 @@ def test_what_cannot_be_verified_says_why(refreshctl: Operator) -> None:
 
 def test_a_plan_tells_what_a_refresh_would_do_and_does_nothing(refreshctl: Operator) -> None:
     table = refreshctl.table("orders")
-    done = refreshctl.well("plan", table)
+    done = refreshctl.well("plan", table, env=NARROW)
     assert "Nothing was published." in done.out
     assert max(map(len, done.out.splitlines())) <= 80
     (report,) = refreshctl.well("report", "last", "--json").json["tables"]

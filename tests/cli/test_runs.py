@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from tests.cli.conftest import Operator
+from tests.cli.conftest import NARROW, Operator
 from tests.support.waiting import wait_for
 
 
 def test_a_run_is_triggered_watched_and_found_again(refreshctl: Operator) -> None:
     table = refreshctl.table("orders")
-    done = refreshctl.well("trigger", table, "--watch")
+    done = refreshctl.well("trigger", table, "--watch", env=NARROW)
     assert f"{table}: success" in done.out
     assert "\x1b" not in done.out
     assert max(map(len, done.out.splitlines())) <= 80
@@ -18,7 +18,7 @@ def test_a_run_is_triggered_watched_and_found_again(refreshctl: Operator) -> Non
     assert run_id in refreshctl.well("runs").out
     assert table in refreshctl.well("run", run_id).out
     assert refreshctl.well("history", table, "--json").json["items"][0]["run_id"] == run_id
-    shown = refreshctl.well("history", table, "--status", "success").out
+    shown = refreshctl.well("history", table, "--status", "success", env=NARROW).out
     assert table in shown
     assert max(map(len, shown.splitlines())) <= 80
 
@@ -96,6 +96,6 @@ def test_a_message_that_was_given_up_is_listed_and_sent_again(refreshctl: Operat
 def test_what_happened_is_in_the_audit(refreshctl: Operator) -> None:
     table = refreshctl.table("orders")
     refreshctl.well("trigger", table, "--watch")
-    entries = refreshctl.well("audit", "--table", table, "--json").json["items"]
+    entries = refreshctl.well("audit", table, "--json").json["items"]
     assert {"table_registered", "task_success"} <= {one["event"] for one in entries}, {one["event"] for one in entries}
     assert "--cursor" in refreshctl.well("audit", "--limit", "1").out

@@ -1,4 +1,4 @@
-"""GET …/named-sql, GET, PUT, DELETE …/named-sql/{name}"""
+"""GET …/named-sql, GET, PUT, DELETE …/named-sql/{name}, POST …/named-sql/{name}/check"""
 
 from __future__ import annotations
 
@@ -11,11 +11,18 @@ from pydantic import TypeAdapter
 from functions.api.access import caller
 from functions.api.contract import call
 from functions.api.problems import Refused, not_found
-from functions.api.schemas.named_sql import NAME, NamedSql, NamedSqls, NamedSqlText
+from functions.api.schemas.named_sql import (
+    NAME,
+    NamedSql,
+    NamedSqlCheck,
+    NamedSqlColumn,
+    NamedSqls,
+    NamedSqlText,
+)
 from shared import wiring
 from shared.domain.errors import StoreRefused
 from shared.operations import documents
-from shared.operations.named_sql import NamedSqlUnknown, remove_named_sql, save_named_sql
+from shared.operations.named_sql import NamedSqlUnknown, check_named_sql, remove_named_sql, save_named_sql
 
 routes = Blueprint("named_sql", __name__)
 _ITEMS = TypeAdapter(list[NamedSql])
@@ -52,6 +59,18 @@ def put_named_sql(name: str, json: NamedSqlText) -> NamedSql:
         actor=caller().subject,
     )
     return _one(name)
+
+
+@routes.post("/api/refresh/named-sql/<name>/check")
+@call(NamedSqlCheck, tag="configuration", errors=(404, 409, 415), paths=_PATH)
+def check(name: str, json: NamedSqlText) -> NamedSqlCheck:
+    """Whether a query would work under this name, with every table that reads it. Nothing is changed.
+
+    404: the path is no name. 409: the query, or a table that reads it, would not work; the detail says what to do.
+    """
+    found = check_named_sql(wiring.store(), wiring.source(), _name(name), json.sql)
+    columns = [NamedSqlColumn(name=column.name, type=column.full_type) for column in found.source.columns]
+    return NamedSqlCheck(name=name, columns=columns, tables=[str(table) for table in found.tables])
 
 
 @routes.delete("/api/refresh/named-sql/<name>")

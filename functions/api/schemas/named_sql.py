@@ -40,3 +40,18 @@ class NamedSqlText(Body):
         ),
     ]
     description: Annotated[Plain, Field(max_length=1000)] = ""
+
+
+class NamedSqlColumn(Answer):
+    """A column that a query yields."""
+
+    name: str
+    type: str
+
+
+class NamedSqlCheck(Answer):
+    """A query that works: what it yields, and the tables that read it. Nothing was changed."""
+
+    name: str
+    columns: list[NamedSqlColumn]
+    tables: list[str]
