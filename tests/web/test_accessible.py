@@ -50,6 +50,8 @@ def pages(api: Api, hooks: Hooks) -> list[str]:
         "/tables/public.a/configuration",
         "/tables/public.b/release",
         "/tables/public.b/refuse",
+        "/tables/public.a/plan",
+        "/tables/public.a/verify",
         "/tables/public.b/shadow",
         "/tables/public.b/promote",
         "/tables/public.b/demote",

@@ -30,6 +30,7 @@ _WITHOUT_EFFECT = {*_REPORTED, "verify"}
 _AGAIN = ("failed", "held", "skipped")
 _UNDECIDABLE = ("cost_cap", "schema_drift", "group_held")
 """Reasons of holds that nobody can release: their cause is mended, and the table run again."""
+_TROUBLED = ("failed", "held", "skipped", "warning")
 _GRAVE = ("failed", "held", "skipped", "warning", "running", "queued", "success", "no_new_data")
 
 
@@ -66,7 +67,7 @@ def show(run_id: UUID) -> Response:
         whole=parallel.of(run, run["tables"], now=now) if len(run["tables"]) > _MANY else None,
         search=search,
         slowest=slowest,
-        troubles=[one for one in shown if one["status"] in ("failed", "held", "skipped", "warning")],
+        troubles=[one for one in shown if one["status"] in _TROUBLED and "verified" not in one["details"]],
         effectless=_effectless(run),
         report=_report(run),
         moved=[one for one in shown if one["rows_read"] or one["scopes_unchanged"] or one["bytes_billed"]],

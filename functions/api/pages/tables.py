@@ -45,6 +45,7 @@ def show(table: str) -> Response:
         pages=of_pagination(history["pagination"]),
         facts=table_facts.read(wiring.store(), name),
         publishes=_publishes(table),
+        shadow=_shadow(table) if configuration["mode"] == "shadow" else None,
     )
 
 
@@ -53,6 +54,10 @@ def _status(name: TableName) -> TableStatus:
     if found is None:
         raise not_found(f"{name} is not registered.")
     return found
+
+
+def _shadow(table: str) -> Any:
+    return read(api("tables", table, "shadow-report"), days=_DAYS)
 
 
 def _publishes(table: str) -> Any:

@@ -60,6 +60,7 @@ _STATES = {
     "data_late": State(word="data overdue", tone="care", sign="clock"),
     "backfill_failed": State(word="backfill failed", tone="care", sign="cross"),
     "failing": State(word="failing", tone="care", sign="warning"),
+    "equal": State(word="equal", tone="good", sign="equal"),
     "passed": State(word="passed", tone="good", sign="check"),
 }
 _MACHINERY = ("sweep_silent", "schedule_silent", "messages_owed")
