@@ -33,6 +33,7 @@ _ROUTES = (
     "costs",
     "backfills",
     "configuration",
+    "registration",
     "named_sql",
     "dead_letters",
     "audit",

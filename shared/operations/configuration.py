@@ -47,14 +47,6 @@ class VersionLost(RefreshError):
         self.current = current
 
 
-class TargetMissing(RefreshError):
-    """There is no such table in Postgres."""
-
-
-class AlreadyRegistered(RefreshError):
-    """The table is registered."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class Change:
     """What is to change of one table. `depends_on` None leaves the dependencies; `version` None: whatever it is."""
@@ -90,14 +82,14 @@ def _check_keys(
     """The changes are tried and taken back, so that nothing is locked while BigQuery looks at the keys."""
     if not any(described.values()):
         return []
-    with _rehearsal(store, actor) as session:
+    with rehearsal(store, actor) as session:
         tried = [_apply(session, one, described[one.table]) for one in changes]
     notes = [check_key(source, definition) for definition in tried if definition is not None]
     return [note for note in notes if note is not None]
 
 
 @contextmanager
-def _rehearsal(store: Store, actor: str) -> Iterator[Session]:
+def rehearsal(store: Store, actor: str) -> Iterator[Session]:
     """A transaction of which nothing is kept."""
     with store.transaction() as session:
         session.run(statement("set_actor"), actor=actor)
@@ -110,7 +102,7 @@ def preview(store: Store, source: Source, wanted: Change, *, actor: str) -> Prev
     """What a change would lead to; nothing is kept. Raises as `change` does."""
     described = _described(store, source, wanted, always=True)
     key = {"schema": wanted.table.schema, "name": wanted.table.name}
-    with _rehearsal(store, actor) as session:
+    with rehearsal(store, actor) as session:
         before = session.run(statement("registry_row"), **key)
         definition = _apply(session, wanted, described)
         (after,) = session.run(statement("registry_row"), **key)
@@ -121,48 +113,24 @@ def preview(store: Store, source: Source, wanted: Change, *, actor: str) -> Prev
     return found
 
 
-def register(store: Store, source: Source, table: TableName, options: Mapping[str, Any], *, actor: str) -> str | None:
-    """Register a table; the answer says what could not be checked.
-
-    Raises AlreadyRegistered, TargetMissing, InvalidRegistration, StoreRefused.
-    """
-    key = {"schema": table.schema, "name": table.name}
-    with store.transaction() as session:
-        if session.run(statement("registry_row"), **key):
-            raise AlreadyRegistered(f"{table} is registered")
-        if not session.run(statement("target_columns"), **key):
-            raise TargetMissing(f"{table} does not exist in Postgres")
+def described_source(store: Store, source: Source, options: Mapping[str, Any]) -> SourceTable | None:
+    """The source that a configuration names, as BigQuery knows it; None where it has none. Asked outside of a
+    transaction."""
     reference = options.get("source")
-    handler = options.get("handler", _PLAIN_COPY)
-    described = None
-    if reference and handler != _NO_SOURCE and _whole(reference):
-        described = describe_source(source, reference, find_named_sql(store, reference))
-    definition = None
-    if described is not None:
-        with _rehearsal(store, actor) as session:
-            session.run(statement("register_with_options"), **key, options=json.dumps(dict(options)))
-            definition = _fitted(session, table, described)
-    note = None if definition is None else check_key(source, definition)
-    with store.transaction() as session:
-        session.run(statement("set_actor"), actor=actor)
-        session.run(statement("register_with_options"), **key, options=json.dumps(dict(options)))
-        if described is not None:
-            _fitted(session, table, described)
-    return note
+    if options.get("handler") == _NO_SOURCE or not reference or not _whole(reference):
+        return None
+    return describe_source(source, reference, find_named_sql(store, reference))
 
 
 def _described(store: Store, source: Source, wanted: Change, *, always: bool = False) -> SourceTable | None:
-    """The source as BigQuery knows it, if the change makes that matter. Asked outside of a transaction."""
+    """The source as BigQuery knows it, if the change makes that matter."""
     with store.transaction() as session:
         rows = session.run(statement("registry_row"), schema=wanted.table.schema, name=wanted.table.name)
     if not rows:
         raise TablesUnknown([str(wanted.table)])
-    becomes = rows[0] | dict(wanted.fields)
-    if becomes["handler"] == _NO_SOURCE or not becomes["source"] or not _whole(becomes["source"]):
-        return None
     if not always and not DEFINING & wanted.fields.keys():
         return None
-    return describe_source(source, becomes["source"], find_named_sql(store, becomes["source"]))
+    return described_source(store, source, rows[0] | dict(wanted.fields))
 
 
 def _whole(reference: str) -> bool:
@@ -181,10 +149,10 @@ def _apply(session: Session, wanted: Change, described: SourceTable | None) -> D
         session.run(statement("change_configuration"), **key, changes=json.dumps(dict(wanted.fields)))
     if wanted.depends_on is not None:
         session.run(statement("change_dependencies"), **key, depends_on=json.dumps(dict(wanted.depends_on)))
-    return None if described is None else _fitted(session, wanted.table, described)
+    return None if described is None else fitted(session, wanted.table, described)
 
 
-def _fitted(session: Session, table: TableName, described: SourceTable) -> Definition | None:
+def fitted(session: Session, table: TableName, described: SourceTable) -> Definition | None:
     """The definition that registry, source and target make; InvalidRegistration where they do not fit.
 
     Workers with queries of their own check their columns themselves when they plan.

@@ -8,11 +8,12 @@ import pytest
 
 from shared import wiring
 from shared.domain.errors import PermanentError
-from tests.api.conftest import Api
+from tests.api.conftest import VIEWER, Api
 from tests.conftest import BigQueryEnv
 from tests.support.engine import emulated_source
 
 CONFIG = "/api/refresh/config"
+PREVIEW = "/api/refresh/registration-preview"
 
 
 @pytest.fixture
@@ -43,6 +44,60 @@ def test_a_table_is_registered_by_what_is_suggested(api: Api, dataset: str) -> N
     assert response.get_json()["source"] == f"{dataset}.orders"
     again = api("POST", CONFIG, json=suggested["registration"])
     assert (again.status_code, again.get_json()["type"]) == (409, "urn:refresh:problem:already_registered")
+
+
+def test_a_registration_is_looked_at_before(api: Api, dataset: str) -> None:
+    api.plane.run(
+        "CREATE TABLE public.orders (order_id bigint PRIMARY KEY, day date, amount numeric, seen timestamptz)"
+    )
+    body = {
+        "table": "public.orders",
+        "source": f"{dataset}.orders",
+        "column_map": {"OrderId": "order_id", "report_date": "day", "tags": None},
+        "loaded_at_column": "seen",
+    }
+    found = api("POST", PREVIEW, json=body)
+    assert found.status_code == 200, found.text
+    assert found.get_json() == {
+        "table": "public.orders",
+        "checked_against_source": True,
+        "columns": [
+            {"name": "order_id", "type": "bigint", "source": "OrderId", "source_type": "INT64"},
+            {"name": "day", "type": "date", "source": "report_date", "source_type": "DATE"},
+            {"name": "amount", "type": "numeric", "source": "amount", "source_type": "NUMERIC"},
+        ],
+        "ignored_columns": [],
+        "unfed_columns": [],
+        "key_columns": ["order_id"],
+        "target_is_empty": True,
+        "note": None,
+    }
+    api.plane.run("INSERT INTO public.orders VALUES (1)")
+    api.plane.run("ALTER TABLE public.orders ADD remark text, DROP amount")
+    found = api("POST", PREVIEW, json=body).get_json()
+    assert (found["target_is_empty"], found["ignored_columns"], found["unfed_columns"]) == (
+        False,
+        ["amount"],
+        ["remark"],
+    )
+    assert api.get(CONFIG)["items"] == []
+    assert api.get("/api/refresh/audit?event=table_registered")["items"] == []
+
+
+def test_what_stands_against_a_registration_is_said_before(api: Api, dataset: str) -> None:
+    api.plane.register("a")
+    body = {"table": "public.orders", "source": f"{dataset}.orders"}
+    assert api("POST", PREVIEW, json=body).status_code == 404
+    registered = api("POST", PREVIEW, json=body | {"table": "public.a"})
+    assert (registered.status_code, registered.get_json()["type"]) == (409, "urn:refresh:problem:already_registered")
+    api.plane.run("CREATE TABLE public.orders (order_id bigint PRIMARY KEY)")
+    assert api("POST", PREVIEW, json=body | {"key_columns": ["day"]}).status_code == 409
+    assert api("POST", PREVIEW, json=body, token=VIEWER).status_code == 403
+    view = "CREATE MATERIALIZED VIEW public.v AS SELECT 1 AS id; CREATE UNIQUE INDEX ON public.v (id)"
+    for statement in view.split("; "):
+        api.plane.run(statement)
+    found = api("POST", PREVIEW, json={"table": "public.v", "handler": "summaries"}).get_json()
+    assert (found["checked_against_source"], found["columns"]) == (False, [])
 
 
 def test_a_source_that_does_not_exist_or_fit_is_refused(api: Api, dataset: str) -> None:

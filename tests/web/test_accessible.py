@@ -44,6 +44,7 @@ def pages(api: Api, hooks: Hooks) -> list[str]:
         f"/runs/{run_id}",
         f"/runs/{run_id}/replay",
         f"/runs/{open_run}",
+        "/tables/new",
         "/tables/public.a",
         "/tables/public.b",
         "/tables/public.c",

@@ -1,4 +1,4 @@
-"""GET, POST, PUT …/config, GET, PUT, DELETE …/config/{table}, and what helps to decide"""
+"""GET, PUT …/config, GET, PUT …/config/{table}, and what helps to decide"""
 
 from __future__ import annotations
 
@@ -22,18 +22,14 @@ from functions.api.schemas.configuration import (
     ConfigurationPreview,
     Configurations,
     ConfigurationsQuery,
-    Registration,
-    RegistrationSuggestion,
     SizeSuggestions,
-    SuggestionQuery,
 )
 from functions.api.schemas.fields import Pagination
 from shared import wiring
-from shared.domain.errors import InvalidRegistration
 from shared.domain.ids import TableName
 from shared.operations import configuration as operations
 from shared.operations import documents, suggestions
-from shared.operations.configuration import AlreadyRegistered, Change, TargetMissing, VersionLost
+from shared.operations.configuration import Change, VersionLost
 from shared.operations.requests import TablesUnknown
 from shared.sql import statement
 
@@ -87,51 +83,14 @@ def change_configurations(
         raise _precondition_failed("The configuration was changed since it was read. Read it again.", version)
     notes = _make(changes)
     answer, status, tagged = _page(ConfigurationsQuery())
-    return answer, status, tagged | _noted(notes)
-
-
-@routes.post("/api/refresh/config")
-@call(Configuration, tag="configuration", status=HTTPStatus.CREATED, errors=(404, 409, 415))
-def register(json: Registration) -> tuple[Configuration, HTTPStatus, dict[str, str]]:
-    """Register a table that exists in Postgres. Checked against source and target.
-
-    404: the table does not exist in Postgres; GET /api/refresh/registration-suggestion has DDL for it. 409: it is
-    registered already, or does not fit its source.
-    """
-    table = table_of_path(json.table)
-    options = (
-        {"handler": "generic"}
-        | json.given()
-        | ({"depends_on": json.depends_on} if "depends_on" in json.model_fields_set else {})
-    )
-    try:
-        note = operations.register(wiring.store(), wiring.source(), table, options, actor=caller().subject)
-    except TargetMissing as error:
-        raise not_found(f"{error}. GET /api/refresh/registration-suggestion has DDL for it.") from error
-    except AlreadyRegistered as error:
-        detail = f"{error}. Change it by PUT /api/refresh/config/{table}."
-        raise Refused(HTTPStatus.CONFLICT, "already_registered", detail) from error
-    answer, status, headers = _answer(table, HTTPStatus.CREATED)
-    return answer, status, headers | _noted([] if note is None else [note])
-
-
-@routes.get("/api/refresh/registration-suggestion")
-@call(RegistrationSuggestion, tag="configuration", errors=(404,))
-def suggest_registration(query: SuggestionQuery) -> RegistrationSuggestion:
-    """Key, scope, types and DDL for a new table, by the schema of its source in BigQuery. 404: it cannot be read."""
-    try:
-        found = suggestions.suggest_registration(wiring.source(), query.source, table_of_path(query.table))
-    except InvalidRegistration as error:
-        raise not_found(f"{error}.") from error
-    registration = {"table": query.table, **found.options}
-    return RegistrationSuggestion(registration=registration, ddl=found.ddl, notes=list(found.notes))
+    return answer, status, tagged | noted(notes)
 
 
 @routes.get("/api/refresh/config/<table>")
 @call(Configuration, tag="configuration", errors=(404,), paths=_TABLE)
 def configuration(table: str) -> tuple[Configuration, HTTPStatus, dict[str, str]]:
     """How a table is refreshed. The ETag is its config_version, in quotes."""
-    return _answer(table_of_path(table))
+    return answer_of(table_of_path(table))
 
 
 @routes.put("/api/refresh/config/<table>")
@@ -145,8 +104,8 @@ def change_configuration(
     """
     name = table_of_path(table)
     notes = _make([_change(name, json, version=_version(headers.if_match))])
-    answer, status, tagged = _answer(name)
-    return answer, status, tagged | _noted(notes)
+    answer, status, tagged = answer_of(name)
+    return answer, status, tagged | noted(notes)
 
 
 @routes.post("/api/refresh/config/<table>/preview")
@@ -181,7 +140,7 @@ def suggest_sizes(table: str) -> SizeSuggestions:
     return SizeSuggestions(table=str(name), **asdict(found.sizes), basis=basis)
 
 
-def _noted(notes: list[str]) -> dict[str, str]:
+def noted(notes: list[str]) -> dict[str, str]:
     """What could not be checked, as a header."""
     return {"Refresh-Note": "; ".join(notes).encode("ascii", "replace").decode()} if notes else {}
 
@@ -209,7 +168,7 @@ def _change(table: TableName, wanted: ConfigurationChange, *, version: int | Non
     )
 
 
-def _answer(table: TableName, status: HTTPStatus = HTTPStatus.OK) -> tuple[Configuration, HTTPStatus, dict[str, str]]:
+def answer_of(table: TableName, status: HTTPStatus = HTTPStatus.OK) -> tuple[Configuration, HTTPStatus, dict[str, str]]:
     text = documents.read(
         wiring.store(), "read_configurations", schema=table.schema, name=table.name, offset=0, limit=1
     )

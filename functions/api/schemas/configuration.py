@@ -74,7 +74,7 @@ def _without_unset(schema: dict[str, Any]) -> None:
             del described["default"]
 
 
-class _Fields(Body):
+class DecidedFields(Body):
     """Fields that people decide. Those that are left out stay as they are."""
 
     model_config = ConfigDict(json_schema_extra=_without_unset)
@@ -106,22 +106,16 @@ class _Fields(Body):
 
     def given(self) -> dict[str, Any]:
         """The registry's fields that were sent."""
-        own = set(_Fields.model_fields) - {"depends_on"}
+        own = set(DecidedFields.model_fields) - {"depends_on"}
         return self.model_dump(include=own, exclude_unset=True, mode="json")
 
 
-class ConfigurationChange(_Fields):
+class ConfigurationChange(DecidedFields):
     """Fields to change. A whole answer of GET can be sent back; `table` has to be its own then."""
 
     table: TableText = Field(default=LEFT_OUT)
     config_version: int = Field(default=LEFT_OUT, description="Not looked at: If-Match is.")
     created_at: Plain = Field(default=LEFT_OUT, description="Not looked at.")
-
-
-class Registration(_Fields):
-    """A table to register."""
-
-    table: TableText
 
 
 class ConfigurationChanges(Body):
@@ -180,20 +174,3 @@ class SizeSuggestions(Answer):
     max_bytes_billed: int | None
     max_bytes_billed_per_day: int | None
     basis: Basis
-
-
-class SuggestionQuery(Query):
-    """For which source, and which table."""
-
-    source: Annotated[
-        str, Field(pattern=r"^[^.\u0000-\u001f`]+\.[^.\u0000-\u001f`]+\.[^.\u0000-\u001f`]+$", max_length=500)
-    ]
-    table: TableText
-
-
-class RegistrationSuggestion(Answer):
-    """A registration to start from, and the table for it."""
-
-    registration: dict[str, Any] = Field(description="Body for POST /api/refresh/config.")
-    ddl: str = Field(description="For an operator of the database to run first.")
-    notes: list[str]

@@ -79,6 +79,15 @@
     if (menu) { menu.open = false; menu.querySelector("summary").focus(); }
   });
 
+  // What is to be run elsewhere can be copied, where the browser lets a page do that.
+  for (const button of document.querySelectorAll("button[data-copies]")) {
+    button.hidden = !navigator.clipboard;
+    button.addEventListener("click", async () => {
+      await navigator.clipboard.writeText(document.getElementById(button.dataset.copies).textContent);
+      button.textContent = "Copied";
+    });
+  }
+
   // A form is sent once, however often its button is pressed.
   document.addEventListener("submit", (event) => {
     const form = event.target;
