@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from shared.domain.ids import TableName
-from shared.operations.configuration import register
+from shared.operations.registration import register
 from shared.operations.suggestions import suggest_registration
 from tests.support.engine import Engine
 

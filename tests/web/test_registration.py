@@ -29,7 +29,7 @@ def test_a_table_is_suggested_made_checked_and_registered(api: Api, dataset: str
     expect(ddl).to_contain_text('CREATE TABLE "public"."orders"')
     visitor.check_accessible()
     page.get_by_role("button", name="Check it …").click()
-    expect(page.get_by_role("alert")).to_contain_text("public.orders does not exist in Postgres")
+    expect(page.get_by_role("alert")).to_contain_text("The table is not in Postgres yet")
     expect(page.get_by_role("heading", name="First make the table")).to_be_visible()
     api.plane.run(ddl.inner_text())
     page.get_by_role("button", name="Check it …").click()
@@ -111,7 +111,7 @@ def test_what_is_registered_leads_to_its_configuration(api: Api, dataset: str, v
     api.plane.register("orders")
     page = visit().open(f"/tables/new?source={dataset}.orders&table=public.orders")
     page.get_by_role("button", name="Check it …").click()
-    page.get_by_role("alert").get_by_role("link", name="Its configuration").click()
+    page.get_by_role("alert").get_by_role("link", name="its configuration").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Configuration")
 
 

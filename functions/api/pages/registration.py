@@ -19,6 +19,10 @@ _SAID = {
     "table": "Name a table of Postgres, as schema.name.",
 }
 _OF_KIND = {"not_found": "source"}
+_INSTEAD = {
+    "not_found": "The table is not in Postgres yet: make it first, then check again.",
+    "already_registered": "The table is registered already: change it in",
+}
 _ASKED = (
     "mode",
     "strategy",
@@ -112,8 +116,8 @@ def _refused(reply: Reply) -> dict[str, str]:
     if reply.status not in (404, 409, 422):
         raise CallRefused(reply)
     kind = reply.document["type"].rpartition(":")[2]
-    if kind in ("not_found", "already_registered"):
-        return {"table": reply.document["detail"]}
+    if kind in _INSTEAD:
+        return {"table": _INSTEAD[kind]}
     at = fields.at_fields(reply.document, [*_ASKED])
     return {name if name in (*_ASKED, *_SAID) else "table": text for name, text in at.items()}
 
