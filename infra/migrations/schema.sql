@@ -3010,10 +3010,18 @@ CREATE FUNCTION refresh.failing_rows(check_sql text)
     SET search_path=pg_catalog, pg_temp
     AS $$
 DECLARE
+    failing refcursor;
     rows bigint;
 BEGIN
-    EXECUTE format(E'SELECT count(*) FROM (%s\n) AS failing', check_sql) INTO rows;
+    -- A cursor takes a single query, so nobody closes the parenthesis and goes on with another.
+    OPEN failing FOR EXECUTE format(E'SELECT count(*) FROM (%s\n) AS failing', check_sql);
+    FETCH failing INTO rows;
+    CLOSE failing;
+    PERFORM pg_advisory_unlock_all();
     RETURN rows;
+EXCEPTION WHEN query_canceled OR assert_failure OR others THEN
+    PERFORM pg_advisory_unlock_all();
+    RAISE;
 END $$;
 REVOKE EXECUTE ON FUNCTION refresh.failing_rows FROM PUBLIC;
 

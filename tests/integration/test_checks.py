@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from shared.domain.errors import StoreRefused
+from shared.refresh import staged_checks
 from tests.support.decisions import failed_checks, release
 from tests.support.engine import Engine
 from tests.support.invariants import check_invariants
@@ -129,6 +130,12 @@ def test_a_table_s_own_sql_may_only_warn(engine: Engine) -> None:
         ("SELECT nothing FROM staged", 'column "nothing" does not exist'),
         ("DELETE FROM staged", "syntax error"),
         ("SELECT 1; DROP TABLE public.orders", "syntax error"),
+        ("SELECT 1) AS a; DO $$BEGIN END$$; SELECT count(*) FROM (SELECT 1 WHERE false", "multi-query"),
+        ("SELECT 1) AS a; SELECT count(*) FROM (SELECT 1 WHERE false", "multi-query"),
+        ("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()", "permission denied"),
+        ("SELECT * FROM query_to_xml('SELECT * FROM refresh.webhook_endpoint', true, true, '')", "permission denied"),
+        ("SELECT lo_import('/etc/passwd')", "permission denied"),
+        ("SELECT set_config('session_authorization', 'postgres', true)", "cannot set parameter"),
         ("SELECT * FROM public.orders", "permission denied"),
         ("SELECT * FROM refresh.refresh_run", "permission denied"),
         ("WITH gone AS (DELETE FROM public.orders RETURNING 1) SELECT * FROM gone", "data-modifying"),
@@ -147,6 +154,30 @@ def test_a_table_s_own_sql_reads_what_is_staged_and_does_nothing_else(engine: En
     assert said in task["error"]
     assert not orders.target()
     check_invariants(engine)
+
+
+@pytest.mark.parametrize("then", ["", " AND 1 / (id - id) > 0"])
+def test_a_lock_that_a_table_s_own_sql_takes_is_not_kept(engine: Engine, then: str) -> None:
+    """Nobody could ask for a run any more, for as long as the connection lasts."""
+    lock = "pg_try_advisory_lock(hashtextextended('refresh.request_run', 0))"
+    sql = f"SELECT id FROM staged WHERE {lock}{then}"
+    orders = Orders(engine, checks=json.dumps({"custom_sql": {"own": {"sql": sql}}}))
+    orders.days(1, 1)
+    assert orders.refresh()["reason"] == ("check_failed" if then else "checks_held")
+    assert engine.sql("SELECT count(*)::int AS locks FROM pg_locks WHERE locktype = 'advisory'") == [{"locks": 0}]
+
+
+def test_one_check_s_settings_are_not_the_next_one_s(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(staged_checks, "CHECK_SECONDS", 1)
+    own = {
+        "a": {"sql": "SELECT set_config('statement_timeout', '0', false)", "outcome": "warn"},
+        "b": {"sql": "SELECT pg_sleep(20)", "outcome": "warn"},
+    }
+    orders = Orders(engine, checks=json.dumps({"custom_sql": own}))
+    orders.days(1, 1)
+    task = orders.refresh()
+    assert task["reason"] == "check_failed"
+    assert "custom_sql b took longer than 1 s" in task["error"]
 
 
 REFUSED: list[tuple[dict[str, Any], str]] = [
