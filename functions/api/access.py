@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -141,7 +142,7 @@ def _limit(bucket: Bucket, name: str) -> None:
             HTTPStatus.TOO_MANY_REQUESTS,
             "too_many_requests",
             "Too many requests; wait as Retry-After says.",
-            headers={"Retry-After": str(max(1, round(wait)))},
+            headers={"Retry-After": str(max(1, math.ceil(wait)))},
         )
 
 

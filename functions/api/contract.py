@@ -1,13 +1,13 @@
-"""Calls and their models: what is read from a request, what it is answered with, and the OpenAPI document of both.
+"""Calls and their models: what is read from a request, and what it is answered with.
 
-spectree finds the routes and writes the document. Reading is done here, because it has to be strict: a body is JSON of
-exactly the model, and an unknown query parameter is an error.
+spectree finds the routes and writes the document, which `functions/api/document.py` completes. Reading is done here,
+because it has to be strict: a body is JSON of exactly the model, and an unknown query parameter is an error.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from copy import deepcopy
+from dataclasses import dataclass
 from http import HTTPStatus
 from json import dumps, loads
 from typing import Any
@@ -15,28 +15,30 @@ from typing import Any
 from flask import Response, request
 from pydantic import BaseModel
 from spectree import Response as Responses
-from spectree import SecurityScheme, SpecTree
+from spectree import SpecTree
 from spectree.model_adapter.protocol import SchemaMode
-from spectree.models import SecureType, SecuritySchemeData
 from spectree.plugins.flask_plugin import FlaskPlugin
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from functions.api.problems import MEDIA_TYPE, Refused
+from functions.api.links import page_links
+from functions.api.preconditions import not_modified
+from functions.api.problems import Refused
 from functions.api.schemas.problem import FieldProblem, Problem
 
-_IF_MATCH = "If-Match"
-_PRECONDITION = (
-    "Send the header If-Match with the ETag that was read, so that nobody else's change is lost: the answer is 412 "
-    "when it is not the version now."
-)
-_ALWAYS = (401, 403, 413, 422, 429, 500, 503)
-_DESCRIPTION = """\
-Operate the daily refresh of Postgres tables from BigQuery: see whether the data is right and fresh, start refreshes,
-read history and metrics, change the configuration.
+_ALWAYS = (401, 403, 422, 429, 500, 503)
+_OF_A_BODY = (413, 415)
+_JSON = "application/json"
 
-Reads need the role viewer, everything else the role operator. Times are RFC 3339 in UTC. Errors are problem documents
-(RFC 9457).
-"""
+
+@dataclass(frozen=True, kw_only=True)
+class Operation:
+    """What the document says of a call beside its models."""
+
+    answers: type[BaseModel]
+    errors: tuple[int, ...]
+    tagged: bool
+    located: bool
+    media_type: str
 
 
 class _StrictFlask(FlaskPlugin):
@@ -45,12 +47,15 @@ class _StrictFlask(FlaskPlugin):
     def validate(
         self, func: Callable[..., Any], query: Any, json: Any, form: Any, headers: Any, *rest: Any, **given: Any
     ) -> Any:
+        parameters = _query()
         if query is not None:
-            given["query"] = query.model_validate(_query())
+            given["query"] = query.model_validate(parameters)
+        elif parameters:
+            raise _invalid(next(iter(parameters)), f"{', '.join(parameters)}: this call takes no such parameter")
         if headers is not None:
             given["headers"] = headers.model_validate(_headers(headers))
         if json is not None:
-            given["json"] = json() if _may_be_absent(json) else json.model_validate_json(_whole_numbers(_body()))
+            given["json"] = json() if _may_be_absent(json) else json.model_validate_json(_plain_json(_body()))
         return render(func(**given))
 
 
@@ -83,18 +88,15 @@ def _nested_name(parent: str, child: str) -> str:
 
 contract = _Contract(
     backend=_StrictFlask,
-    title="Daily BigQuery Refresh",
-    description=_DESCRIPTION,
-    version="1",
     path="unused",
     page_templates={},
     mode="strict",
     naming_strategy=_model_name,
     nested_naming_strategy=_nested_name,
     validation_error_model=Problem,
-    security_schemes=[SecurityScheme(name="bearer", data=SecuritySchemeData(type=SecureType.HTTP, scheme="bearer"))],
-    security=[{"bearer": []}],
 )
+operations: dict[str, Operation] = {}
+"""By operationId."""
 
 
 def call(
@@ -105,23 +107,30 @@ def call(
     errors: tuple[int, ...] = (),
     also: dict[int, type[BaseModel]] | None = None,
     paths: dict[str, str] | None = None,
+    tagged: bool = False,
+    located: bool = False,
+    media_type: str = _JSON,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Declare a view: its models are its parameters `query`, `json` and `headers`, and `answers`.
+    """Declare a view: its models are its parameters `query`, `json` and `headers`, and `answers`; its name is that of
+    the operation.
 
     `errors`: statuses of its own, beside those that every call can have. `also`: further good answers. `paths`: what
-    the parts of the path mean.
+    the parts of the path mean. `tagged`, `located`: whether good answers have an ETag, a Location. `media_type`: that
+    of good answers, where it is not JSON.
     """
-    models: dict[int, type[BaseModel]] = dict.fromkeys((*_ALWAYS, *errors), Problem)
-    models |= {int(status): answers} | (also or {})
 
     def decorate(view: Callable[..., Any]) -> Callable[..., Any]:
-        responses = Responses(**{f"HTTP_{code}": model for code, model in sorted(models.items())})
+        of_a_body = _OF_A_BODY if "json" in view.__annotations__ else ()
+        models: dict[int, type[BaseModel]] = dict.fromkeys((*_ALWAYS, *of_a_body, *errors), Problem)
+        models |= {int(status): answers} | (also or {})
+        operations[view.__name__] = Operation(
+            answers=answers, errors=errors, tagged=tagged, located=located, media_type=media_type
+        )
         validated = contract.validate(
-            resp=responses,
+            resp=Responses(**{f"HTTP_{code}": model for code, model in sorted(models.items())}),
             tags=[tag],
             operation_id=view.__name__,
             path_parameter_descriptions=paths,
-            security=[{"bearer": []}],
         )
         decorated: Callable[..., Any] = validated(view)
         return decorated
@@ -135,74 +144,21 @@ def render(answer: Any) -> Response:
     if isinstance(parts[0], Response):
         return parts[0]
     model: BaseModel = parts[0]
-    response = Response(
-        model.model_dump_json(), mimetype="application/json", status=parts[1] if len(parts) > 1 else 200
-    )
-    if len(parts) > 2:
-        response.headers.update(parts[2])
+    headers = parts[2] if len(parts) > 2 else {}
+    if not_modified(headers.get("ETag")):
+        return Response(status=HTTPStatus.NOT_MODIFIED, headers=headers)
+    response = Response(model.model_dump_json(), mimetype=_JSON, status=parts[1] if len(parts) > 1 else HTTPStatus.OK)
+    response.headers.update(headers)
+    links = page_links(model)
+    if links:
+        response.headers["Link"] = links
     return response
-
-
-def document() -> dict[str, Any]:
-    """The OpenAPI document, with what spectree leaves out or says too widely put right."""
-    described: dict[str, Any] = deepcopy(contract.spec)
-    for schema in described["components"]["schemas"].values():
-        _close(schema)
-    for operations in described["paths"].values():
-        for operation in operations.values():
-            _tell_precondition(operation)
-            _tell_optional_body(operation, described["components"]["schemas"])
-            for parameter in operation["parameters"]:
-                parameter["schema"] = _never_null(parameter["schema"])
-            for status, response in operation["responses"].items():
-                _say_problem(int(status), response)
-    return described
-
-
-def _tell_precondition(operation: dict[str, Any]) -> None:
-    """If-Match is told in words. As a parameter it would say that any ETag is as good as the one that was read."""
-    others = [parameter for parameter in operation["parameters"] if parameter["name"] != _IF_MATCH]
-    if len(others) < len(operation["parameters"]):
-        operation["parameters"] = others
-        operation["description"] = f"{operation['description']}\n\n{_PRECONDITION}".strip()
-
-
-def _tell_optional_body(operation: dict[str, Any], schemas: dict[str, Any]) -> None:
-    """A body of which nothing is needed may be left out."""
-    body = operation.get("requestBody")
-    if body is not None:
-        name = body["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
-        body["required"] = bool(schemas[name].get("required"))
-
-
-def _close(schema: Any) -> None:
-    """Keys that have a pattern have it always."""
-    for part in schema.values() if isinstance(schema, dict) else schema if isinstance(schema, list) else ():
-        _close(part)
-    if isinstance(schema, dict) and "patternProperties" in schema:
-        schema.setdefault("additionalProperties", False)
-
-
-def _never_null(schema: dict[str, Any]) -> dict[str, Any]:
-    """A parameter is there or is not; it cannot be null."""
-    choices = [choice for choice in schema.get("anyOf", ()) if choice.get("type") != "null"]
-    if len(choices) != 1:
-        return schema
-    others = {name: value for name, value in schema.items() if name not in ("anyOf", "default")}
-    return {**others, **choices[0]}
-
-
-def _say_problem(status: int, response: dict[str, Any]) -> None:
-    """Errors are problem documents, and have their media type."""
-    content = response.get("content", {})
-    if status >= 400 and content.get("application/json", {}).get("schema", {}).get("$ref", "").endswith("/Problem"):
-        response["content"] = {MEDIA_TYPE: content["application/json"]}
 
 
 def _query() -> dict[str, str]:
     twice = [name for name in request.args if len(request.args.getlist(name)) > 1]
     if twice:
-        raise Refused(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid_request", f"{', '.join(twice)}: given more than once")
+        raise _invalid(twice[0], f"{', '.join(twice)}: given more than once")
     return request.args.to_dict()
 
 
@@ -211,23 +167,35 @@ def _headers(model: type[BaseModel]) -> dict[str, str]:
     return {name: request.headers[name] for name in names if name in request.headers}
 
 
-def _whole_numbers(body: bytes) -> bytes:
-    """The same JSON with 1.0 as 1: to JSON Schema both are integers."""
+def _plain_json(body: bytes) -> bytes:
+    """The same JSON, without what two readers could take for different things; 1.0 becomes 1, an integer as well."""
     try:
-        return dumps(loads(body, parse_float=_number, parse_constant=_no_number)).encode()
-    except (ValueError, RecursionError) as error:
-        detail = f"body: is no JSON ({error})" if isinstance(error, ValueError) else "body: is nested too deeply"
-        problem = [FieldProblem(field="body", problem=detail.removeprefix("body: "))]
-        raise Refused(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid_request", detail, errors=problem) from error
+        read = loads(body, parse_float=_number, parse_constant=_no_number, object_pairs_hook=_once_each)
+        return dumps(read).encode()
+    except RecursionError as error:
+        raise _invalid("body", "body: is nested too deeply") from error
+    except ValueError as error:
+        raise _invalid("body", f"body: is no JSON ({error})") from error
 
 
 def _number(text: str) -> float:
     number = float(text)
+    if number in (float("inf"), float("-inf")):
+        raise ValueError(f"{text[:20]} is too large for a number")
     return int(number) if number.is_integer() else number
 
 
 def _no_number(text: str) -> float:
     raise ValueError(f"{text} is not of JSON")
+
+
+def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found:
+            raise ValueError(f"an object has {dumps(name[:100])} twice")
+        found[name] = value
+    return found
 
 
 def _may_be_absent(model: type[BaseModel]) -> bool:
@@ -237,13 +205,20 @@ def _may_be_absent(model: type[BaseModel]) -> bool:
 
 
 def _body() -> bytes:
-    if not request.is_json:
-        raise Refused(
-            HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-            "unsupported_media_type",
-            "Send JSON, with Content-Type: application/json.",
-        )
+    if request.mimetype != _JSON:
+        raise _unsupported("Send JSON, with Content-Type: application/json.", "Accept", _JSON)
+    if request.headers.get("Content-Encoding", "identity").strip().lower() != "identity":
+        raise _unsupported("Send the body as it is, without a Content-Encoding.", "Accept-Encoding", "identity")
     body = request.get_data()
     if request.content_length is None and len(body) >= (request.max_content_length or len(body) + 1):
         raise RequestEntityTooLarge  # of a body in chunks, no more than the limit was read
     return body
+
+
+def _unsupported(detail: str, header: str, takes: str) -> Refused:
+    return Refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail, headers={header: takes})
+
+
+def _invalid(field: str, detail: str) -> Refused:
+    problem = FieldProblem(field=field, problem=detail.partition(": ")[2])
+    return Refused(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid_request", detail, errors=[problem])

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import gc
 from functools import cache
 from typing import TYPE_CHECKING
+
+import functions_framework
 
 if TYPE_CHECKING:
     from flask import Flask, Request, Response
@@ -15,9 +16,7 @@ def application() -> Flask:
     """The application behind the entry point, made when the first request comes."""
     from functions.api.app import create_app
 
-    made = create_app()
-    gc.freeze()  # the collector need not look through all that was loaded: that took 50 ms of some request
-    return made
+    return create_app()
 
 
 def api(request: Request) -> Response:
@@ -25,3 +24,13 @@ def api(request: Request) -> Response:
     from functions.api.app import answer
 
     return answer(application(), request.environ)
+
+
+def unrouted(error: Exception) -> Response:
+    """What the framework itself has no route for, such as a line break in a path, is a request as any other."""
+    from flask import request
+
+    return api(request)
+
+
+functions_framework.errorhandler(404)(unrouted)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import quote
 
 import structlog
 from flask import Flask, Response, request
@@ -19,6 +20,10 @@ _RETRY_AFTER_SECONDS = 5
 _UNFIT_VALUE = "22"
 _BROKEN_RULE = "23"
 """Classes of SQLSTATE: a value that the type cannot hold; one that does not go with what else is there."""
+_UNROUTED = {
+    HTTPStatus.NOT_FOUND: "There is nothing at this path. GET /api/refresh/openapi.json lists all calls.",
+    HTTPStatus.METHOD_NOT_ALLOWED: "There is no such call at this path; Allow names the methods that there are.",
+}
 _log = structlog.get_logger()
 
 
@@ -57,7 +62,14 @@ def handle_problems(app: Flask) -> None:
 
 def problem(status: HTTPStatus, kind: str, detail: str, **more: Any) -> Response:
     """A response that holds a problem."""
-    document = Problem(type=f"urn:refresh:problem:{kind}", title=status.phrase, status=status, detail=detail, **more)
+    document = Problem(
+        type=f"urn:refresh:problem:{kind}",
+        title=status.phrase,
+        status=status,
+        detail=detail,
+        instance=quote(request.path),
+        **more,
+    )
     return Response(document.model_dump_json(exclude_none=True), status=status, mimetype=MEDIA_TYPE)
 
 
@@ -69,7 +81,10 @@ def _refused(error: Refused) -> Response:
 
 def _invalid(error: ValidationError) -> Response:
     fields = [
-        FieldProblem(field=".".join(str(part) for part in one["loc"]) or "body", problem=one["msg"])
+        FieldProblem(
+            field=".".join(str(part) for part in one["loc"]) if one["loc"] else "body",
+            problem=one["msg"].removeprefix("Value error, "),
+        )
         for one in error.errors(include_url=False, include_input=False, include_context=False)
     ]
     detail = "; ".join(f"{one.field}: {one.problem}" for one in fields[:10])
@@ -78,12 +93,24 @@ def _invalid(error: ValidationError) -> Response:
 
 def _not_identified(error: NotIdentified) -> Response:
     response = problem(HTTPStatus.UNAUTHORIZED, "not_identified", f"Send a valid bearer token: {error}.")
-    response.headers["WWW-Authenticate"] = 'Bearer realm="refresh"'
+    response.headers["WWW-Authenticate"] = _challenge("invalid_token" if _has_token() else None)
     return response
 
 
 def _not_permitted(error: NotPermitted) -> Response:
-    return problem(HTTPStatus.FORBIDDEN, "not_permitted", str(error))
+    response = problem(HTTPStatus.FORBIDDEN, "not_permitted", str(error))
+    if _has_token():
+        response.headers["WWW-Authenticate"] = _challenge("insufficient_scope")
+    return response
+
+
+def _has_token() -> bool:
+    return request.authorization is not None and request.authorization.type == "bearer"
+
+
+def _challenge(error: str | None) -> str:
+    """What RFC 6750 has said to a caller; without an error where there was no token at all."""
+    return 'Bearer realm="refresh"' + ("" if error is None else f', error="{error}"')
 
 
 def _invalid_registration(error: InvalidRegistration) -> Response:
@@ -113,7 +140,8 @@ def _passing(error: RetryLater | CommitUnknown) -> Response:
 
 def _http(error: HTTPException) -> Response:
     status = HTTPStatus(error.code or 500)
-    response = problem(status, status.name.lower(), error.description or status.description)
+    detail = _UNROUTED.get(status) or error.description or status.description
+    response = problem(status, status.name.lower(), detail)
     if isinstance(error, MethodNotAllowed) and error.valid_methods:
         response.headers["Allow"] = ", ".join(sorted(error.valid_methods))
     return response

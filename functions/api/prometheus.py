@@ -50,7 +50,7 @@ def text(tables: Sequence[TableStatus], facts: Facts, ended: Mapping[str, int]) 
             "refresh_tasks_ended_total",
             "counter",
             "Refreshes of tables that have ended.",
-            [(_label("status", status), ended.get(status, 0)) for status in get_args(EndedState)],
+            [(_label("status", status), ended.get(status, 0)) for status in get_args(EndedState.__value__)],
         ),
         _metric("refresh_runs_open", "gauge", "Runs that have not ended.", [("", facts.runs_open)]),
         _metric("refresh_messages_owed", "gauge", "Messages that are not published yet.", [("", facts.messages_owed)]),

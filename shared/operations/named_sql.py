@@ -46,13 +46,17 @@ def check_named_sql(store: Store, source: Source, name: str, sql: str) -> Checke
         return Checked(source=described, tables=_fitted(session, name, described))
 
 
-def save_named_sql(store: Store, source: Source, name: str, sql: str, *, description: str, actor: str) -> None:
-    """Insert or change it. Raises InvalidRegistration where BigQuery or a table that reads it would refuse it."""
+def save_named_sql(store: Store, source: Source, name: str, sql: str, *, description: str, actor: str) -> bool:
+    """Insert or change it; whether it is new.
+
+    Raises InvalidRegistration where BigQuery or a table that reads it would refuse it.
+    """
     described = describe_source(source, f"sql:{name}", sql)
     with store.transaction() as session:
         session.run(statement("set_actor"), actor=actor)
-        session.run(statement("save_named_sql"), name=name, query=sql, description=description)
+        saved = session.run(statement("save_named_sql"), name=name, query=sql, description=description)
         _fitted(session, name, described)
+    return any(row["is_new"] for row in saved)
 
 
 def _fitted(session: Session, name: str, described: SourceTable) -> list[TableName]:

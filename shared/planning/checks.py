@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from shared.domain.definition import Definition
 from shared.domain.errors import InvalidRegistration
 
-Outcome = Literal["warn", "hold", "off"]
+type Outcome = Literal["warn", "hold", "off"]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Name = Annotated[str, Field(min_length=1, max_length=300, pattern=r"^[^\u0000]+$")]
 Text = Annotated[str, Field(max_length=10_000, pattern=r"^[^\u0000]*$")]
@@ -22,8 +22,8 @@ class _Part(BaseModel):
 
 def _needs_one(*names: str) -> ConfigDict:
     """Says in the JSON schema what the validator says: at least one of the fields has a value."""
-    some: list[Any] = [{"required": [name], "properties": {name: {"not": {"type": "null"}}}} for name in names]
-    return ConfigDict(json_schema_extra={"anyOf": some})
+    none: dict[str, Any] = {"properties": {name: {"type": "null"} for name in names}}
+    return ConfigDict(json_schema_extra={"if": none, "then": {"not": {}}})
 
 
 class NullShare(_Part):

@@ -2,3 +2,4 @@
 INSERT INTO refresh.refresh_named_sql AS n (name, sql, description) VALUES (:name, :query, :description)
 ON CONFLICT (name) DO UPDATE SET sql = excluded.sql, description = excluded.description
 WHERE (n.sql, n.description) IS DISTINCT FROM (excluded.sql, excluded.description)
+RETURNING n.xmax = 0 AS is_new

@@ -33,7 +33,11 @@ class WebhookConflict(RefreshError):
 
 
 class WebhookChanged(RefreshError):
-    """The endpoint was changed since the version that the caller has seen."""
+    """The endpoint was changed since the version that the caller has seen; `current` is that of now."""
+
+    def __init__(self, seen: int, current: int) -> None:
+        super().__init__(f"the endpoint is at version {current}, not {seen}; read it and try again")
+        self.current = current
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,4 +78,4 @@ def check(description: str, events: tuple[str, ...] | None, tables: tuple[str, .
 
 def check_version(endpoint: Endpoint, version: int | None) -> None:
     if version is not None and version != endpoint.version:
-        raise WebhookChanged(f"the endpoint is at version {endpoint.version}, not {version}; read it and try again")
+        raise WebhookChanged(version, endpoint.version)

@@ -27,7 +27,8 @@ def text(dataset: str, columns: str = "id, amount") -> str:
 
 def test_it_is_made_read_and_removed(api: Api, dataset: str) -> None:
     made = api("PUT", f"{PATH}/orders", json={"sql": text(dataset), "description": "All orders."})
-    assert made.status_code == 200, made.text
+    assert made.status_code == 201, made.text
+    assert api("PUT", f"{PATH}/orders", json={"sql": text(dataset)}).status_code == 200
     assert api.get(f"{PATH}/orders")["sql"] == text(dataset)
     assert [one["name"] for one in api.get(PATH)["items"]] == ["orders"]
     assert api("DELETE", f"{PATH}/orders").get_json() == {"items": []}

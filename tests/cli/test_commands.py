@@ -20,7 +20,7 @@ from infra.cli.session import Options
 from infra.local.stack import ROOT
 from tests.cli.conftest import Operator
 
-_NO_COMMAND: dict[str, str] = {}
+_NO_COMMAND = {"GET /openapi.json": "it is for programs, which fetch it themselves"}
 """Operations that have no command, each with the reason."""
 
 

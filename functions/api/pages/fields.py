@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal
 
-from functions.api.schemas.configuration import Configuration, ConfigurationChange
+from functions.api.schemas.configuration import ConfigurationChange, TableConfiguration
 
 Kind = Literal["choice", "number", "text", "lines", "json"]
 _NOT_CHANGED = {"table", "config_version", "created_at"}
@@ -113,7 +113,7 @@ class Group:
 def groups() -> tuple[Group, ...]:
     """All fields, in their groups."""
     schema = ConfigurationChange.model_json_schema()
-    described = Configuration.model_json_schema()["properties"]
+    described = TableConfiguration.model_json_schema()["properties"]
     fields = {
         name: _field(name, part, described.get(name, {}), schema.get("$defs", {}))
         for name, part in schema["properties"].items()

@@ -15,7 +15,7 @@ from functions.api.schemas.webhooks import EventType
 from shared import wiring
 
 routes = Blueprint("webhooks", __name__)
-_EVENTS = get_args(EventType)
+_EVENTS = get_args(EventType.__value__)
 _STATES = ("pending", "delivered", "failed")
 _SAID = {
     "test": "A test event is on its way; its delivery is below.",

@@ -17,7 +17,7 @@ _ITEMS = TypeAdapter(list[AuditEntry])
 
 @routes.get("/api/refresh/audit")
 @call(Audit, tag="history")
-def audit(query: AuditQuery) -> Audit:
+def get_audit(query: AuditQuery) -> Audit:
     """What happened, newest first: every move of runs, tables and slices, every change and who made it."""
     table = None if query.table is None else TableName.parse(query.table)
     before_at, before_id = (None, None) if query.cursor is None else read_cursor(query.cursor)

@@ -24,8 +24,8 @@ from functions.api.schemas.fields import Pagination
 from shared import wiring
 from shared.domain.errors import RefreshError
 from shared.domain.ids import TableName
+from shared.operations import backfill as operations
 from shared.operations import documents
-from shared.operations.backfill import cancel_backfill, preview_backfill
 from shared.sql import statement
 
 routes = Blueprint("backfills", __name__)
@@ -35,7 +35,7 @@ _BACKFILL = {"backfill_id": "The backfill's id."}
 
 @routes.get("/api/refresh/backfills")
 @call(Backfills, tag="backfills")
-def backfills(query: BackfillsQuery) -> Backfills:
+def list_backfills(query: BackfillsQuery) -> Backfills:
     """Backfills, newest first, with how far each is."""
     table = TableName.parse(query.table) if query.table else None
     key: dict[str, Any] = {"schema": table.schema if table else None, "name": table.name if table else None}
@@ -47,15 +47,17 @@ def backfills(query: BackfillsQuery) -> Backfills:
 
 
 @routes.post("/api/refresh/backfills/preview")
-@call(BackfillPreview, tag="backfills", errors=(404, 409, 415))
-def preview_of_backfill(json: BackfillPreviewRequest) -> BackfillPreview:
+@call(BackfillPreview, tag="backfills", errors=(404, 409))
+def preview_backfill(json: BackfillPreviewRequest) -> BackfillPreview:
     """What a backfill would look at. Refused as the trigger would refuse it; nothing is begun.
 
     404: the table is not registered. 409: it is being filled, the range has no day (`empty_range`), or its scopes are
     no dates (`not_fillable`).
     """
     try:
-        text = preview_backfill(wiring.store(), TableName.parse(json.table), days_of(json), subject=caller().subject)
+        text = operations.preview_backfill(
+            wiring.store(), TableName.parse(json.table), days_of(json), subject=caller().subject
+        )
     except RefreshError as error:
         raise refusal(error) from error
     found = from_json(text)
@@ -67,17 +69,17 @@ def preview_of_backfill(json: BackfillPreviewRequest) -> BackfillPreview:
 
 @routes.get("/api/refresh/backfills/<uuid:backfill_id>")
 @call(Backfill, tag="backfills", errors=(404,), paths=_BACKFILL)
-def backfill(backfill_id: UUID) -> Backfill:
+def get_backfill(backfill_id: UUID) -> Backfill:
     """A backfill, and how far it is."""
     return _read(backfill_id)
 
 
 @routes.post("/api/refresh/backfills/<uuid:backfill_id>/cancel")
 @call(Backfill, tag="backfills", errors=(404,), paths=_BACKFILL)
-def cancel(backfill_id: UUID) -> Backfill:
+def cancel_backfill(backfill_id: UUID) -> Backfill:
     """End a backfill. What it has published stays, what is under way is given up; one that has ended stays as it is."""
     _read(backfill_id)
-    cancel_backfill(wiring.store(), backfill_id, subject=caller().subject)
+    operations.cancel_backfill(wiring.store(), backfill_id, subject=caller().subject)
     return _read(backfill_id)
 
 

@@ -12,17 +12,17 @@ from pydantic_core import from_json
 
 from functions.api.access import caller
 from functions.api.contract import call
+from functions.api.preconditions import etag, matched, precondition_failed
 from functions.api.problems import Refused, not_found
 from functions.api.schemas.configuration import (
     Basis,
-    ChangeHeaders,
-    Configuration,
     ConfigurationChange,
     ConfigurationChanges,
     ConfigurationPreview,
     Configurations,
     ConfigurationsQuery,
     SizeSuggestions,
+    TableConfiguration,
 )
 from functions.api.schemas.fields import Pagination
 from shared import wiring
@@ -36,12 +36,19 @@ from shared.sql import statement
 routes = Blueprint("configuration", __name__)
 _TABLE = {"table": "The table, as schema.name."}
 
+Tagged = tuple[TableConfiguration, HTTPStatus, dict[str, str]]
+
 
 @routes.get("/api/refresh/config")
-@call(Configurations, tag="configuration")
-def configurations(query: ConfigurationsQuery) -> tuple[Configurations, HTTPStatus, dict[str, str]]:
+@call(Configurations, tag="configuration", tagged=True)
+def list_configurations(query: ConfigurationsQuery) -> tuple[Configurations, HTTPStatus, dict[str, str]]:
     """Tables as they are configured, by name. The ETag stands for all of them."""
     return _page(query)
+
+
+def _version_of_all() -> str:
+    with wiring.store().transaction() as session:
+        return str(session.run(statement("configurations_version"))[0]["version"])
 
 
 def _page(query: ConfigurationsQuery) -> tuple[Configurations, HTTPStatus, dict[str, str]]:
@@ -58,58 +65,62 @@ def _page(query: ConfigurationsQuery) -> tuple[Configurations, HTTPStatus, dict[
         items=_read(text),
         pagination=Pagination.of(query, total),
     )
-    return answer, HTTPStatus.OK, {"ETag": f'"{version}"'}
+    return answer, HTTPStatus.OK, etag(version)
 
 
 @routes.put("/api/refresh/config")
-@call(Configurations, tag="configuration", errors=(404, 409, 412, 415))
-def change_configurations(
-    headers: ChangeHeaders, json: ConfigurationChanges
-) -> tuple[Configurations, HTTPStatus, dict[str, str]]:
+@call(Configurations, tag="configuration", errors=(404, 409, 412), tagged=True)
+def change_configurations(json: ConfigurationChanges) -> tuple[Configurations, HTTPStatus, dict[str, str]]:
     """Change several tables at once, all or none. The ETag is that of GET /api/refresh/config.
 
     409: a change does not fit source, target or dependencies as they are.
     """
-    changes = [_change(table_of_path(name), wanted, version=None) for name, wanted in json.tables.items()]
-    with wiring.store().transaction() as session:
+    with wiring.store().transaction() as session:  # the versions first: a change between the two is seen in the second
+        rows = session.run(statement("config_versions"), tables=list(json.tables))
         version = session.run(statement("configurations_version"))[0]["version"]
-        known = {
-            row["table"] for row in session.run(statement("tables_requested"), tables=list(json.tables), mode=None)
-        }
-    unknown = sorted(json.tables.keys() - known)
+    versions = {row["table"]: row["config_version"] for row in rows}
+    unknown = sorted(json.tables.keys() - versions.keys())
     if unknown:
         raise not_found(f"Not registered: {', '.join(unknown)}.")
-    if headers.if_match not in ("*", version, f'"{version}"'):
-        raise _precondition_failed("The configuration was changed since it was read. Read it again.", version)
-    notes = _make(changes)
+    if matched(lambda: version) is None:
+        versions = {}
+    changes = [
+        _change(TableName.parse(name), wanted, version=versions.get(name)) for name, wanted in json.tables.items()
+    ]
+    try:
+        notes = _make(changes)
+    except VersionLost as error:
+        raise precondition_failed(_lost(error), _version_of_all()) from error
     answer, status, tagged = _page(ConfigurationsQuery())
     return answer, status, tagged | noted(notes)
 
 
 @routes.get("/api/refresh/config/<table>")
-@call(Configuration, tag="configuration", errors=(404,), paths=_TABLE)
-def configuration(table: str) -> tuple[Configuration, HTTPStatus, dict[str, str]]:
+@call(TableConfiguration, tag="configuration", errors=(404,), paths=_TABLE, tagged=True)
+def get_configuration(table: str) -> Tagged:
     """How a table is refreshed. The ETag is its config_version, in quotes."""
     return answer_of(table_of_path(table))
 
 
 @routes.put("/api/refresh/config/<table>")
-@call(Configuration, tag="configuration", errors=(404, 409, 412, 415), paths=_TABLE)
-def change_configuration(
-    table: str, headers: ChangeHeaders, json: ConfigurationChange
-) -> tuple[Configuration, HTTPStatus, dict[str, str]]:
+@call(TableConfiguration, tag="configuration", errors=(404, 409, 412), paths=_TABLE, tagged=True)
+def change_configuration(table: str, json: ConfigurationChange) -> Tagged:
     """Change the fields that are sent, and leave the others. Checked against the real source and target.
 
     409: the change does not fit source, target or dependencies as they are; the detail says what to do.
     """
     name = table_of_path(table)
-    notes = _make([_change(name, json, version=_version(headers.if_match))])
+    wanted = _change(name, json, version=matched(lambda: _one(name).config_version))
+    try:
+        notes = _make([wanted])
+    except VersionLost as error:
+        raise precondition_failed(_lost(error), error.current) from error
     answer, status, tagged = answer_of(name)
     return answer, status, tagged | noted(notes)
 
 
 @routes.post("/api/refresh/config/<table>/preview")
-@call(ConfigurationPreview, tag="configuration", errors=(404, 409, 415), paths=_TABLE)
+@call(ConfigurationPreview, tag="configuration", errors=(404, 409), paths=_TABLE)
 def preview_configuration(table: str, json: ConfigurationChange) -> ConfigurationPreview:
     """What the next refresh would do because of a change. Checks it as PUT does, and changes nothing."""
     name = table_of_path(table)
@@ -150,9 +161,10 @@ def _make(changes: list[Change]) -> list[str]:
         return operations.change(wiring.store(), wiring.source(), changes, actor=caller().subject)
     except TablesUnknown as error:
         raise not_found(f"Not registered: {', '.join(error.tables)}.") from error
-    except VersionLost as error:
-        detail = f"{error}, so somebody has changed it since it was read. Read it again."
-        raise _precondition_failed(detail, str(error.current)) from error
+
+
+def _lost(error: VersionLost) -> str:
+    return f"{error}, so somebody has changed it since it was read. Read it again."
 
 
 def _change(table: TableName, wanted: ConfigurationChange, *, version: int | None) -> Change:
@@ -168,19 +180,24 @@ def _change(table: TableName, wanted: ConfigurationChange, *, version: int | Non
     )
 
 
-def answer_of(table: TableName, status: HTTPStatus = HTTPStatus.OK) -> tuple[Configuration, HTTPStatus, dict[str, str]]:
+def answer_of(table: TableName, status: HTTPStatus = HTTPStatus.OK) -> Tagged:
+    found = _one(table)
+    return found, status, etag(found.config_version)
+
+
+def _one(table: TableName) -> TableConfiguration:
     text = documents.read(
         wiring.store(), "read_configurations", schema=table.schema, name=table.name, offset=0, limit=1
     )
     found = _read(text)
     if not found:
         raise _unknown(table)
-    return found[0], status, {"ETag": f'"{found[0].config_version}"'}
+    return found[0]
 
 
-def _read(text: str | None) -> list[Configuration]:
+def _read(text: str | None) -> list[TableConfiguration]:
     rows: list[Mapping[str, Any]] = from_json(text or "[]")
-    return [Configuration(**row.pop("configuration"), **row) for row in map(dict, rows)]
+    return [TableConfiguration(**row.pop("configuration"), **row) for row in map(dict, rows)]
 
 
 def table_of_path(text: str) -> TableName:
@@ -195,15 +212,3 @@ def table_of_path(text: str) -> TableName:
 
 def _unknown(table: TableName) -> Refused:
     return not_found(f"{table} is not registered. GET /api/refresh/config lists the tables.")
-
-
-def _version(if_match: str) -> int | None:
-    """The version that If-Match names; None for any."""
-    if if_match == "*":
-        return None
-    text = if_match.removeprefix('"').removesuffix('"')
-    return int(text) if text.isdecimal() and text.isascii() and len(text) < 19 else -1
-
-
-def _precondition_failed(detail: str, current: str) -> Refused:
-    return Refused(HTTPStatus.PRECONDITION_FAILED, "version_lost", detail, headers={"ETag": f'"{current}"'})

@@ -13,8 +13,8 @@ routes = Blueprint("costs", __name__)
 
 
 @routes.get("/api/refresh/costs")
-@call(Costs, tag="metrics")
-def costs(query: CostsQuery) -> Costs:
+@call(Costs, tag="history")
+def get_costs(query: CostsQuery) -> Costs:
     """What the jobs of a month billed, by table, by day, and in all."""
     price = wiring.settings().refresh_usd_per_tib
     text = documents.read(wiring.store(), "read_costs", month=f"{query.month}-01", usd_per_tib=price)
@@ -22,8 +22,8 @@ def costs(query: CostsQuery) -> Costs:
 
 
 @routes.get("/api/refresh/costs/today")
-@call(Spending, tag="metrics")
-def spending() -> Spending:
+@call(Spending, tag="history")
+def get_spending() -> Spending:
     """What was spent today, and how much of the caps that is."""
     cap = wiring.settings().refresh_max_bytes_billed_per_day
     return Spending.model_validate_json(documents.read(wiring.store(), "read_spending", max_bytes=cap) or "{}")

@@ -23,7 +23,7 @@ _MAX_ID = 2**62
 
 @routes.get("/api/refresh/dead-letters")
 @call(DeadLetters, tag="dead letters")
-def dead_letters(query: DeadLettersQuery) -> DeadLetters:
+def list_dead_letters(query: DeadLettersQuery) -> DeadLetters:
     """Messages that nobody could handle, each with its reason, newest first."""
     text = documents.read(wiring.store(), "read_dead_letters", before_id=query.cursor, limit=query.limit)
     items = _ITEMS.validate_json(text or "[]")

@@ -25,8 +25,8 @@ MAX_SCOPES = 500
 
 
 @routes.post("/api/refresh/plan")
-@call(PlanAccepted, tag="dry runs", status=HTTPStatus.ACCEPTED, errors=(404, 409, 415))
-def plan(headers: TriggerHeaders, json: PlanRequest) -> tuple[PlanAccepted, HTTPStatus, dict[str, str]]:
+@call(PlanAccepted, tag="dry runs", status=HTTPStatus.ACCEPTED, errors=(404, 409), located=True)
+def plan_refresh(headers: TriggerHeaders, json: PlanRequest) -> tuple[PlanAccepted, HTTPStatus, dict[str, str]]:
     """Find out what a refresh would do. Nothing is published and no state is moved; the report says what it cost.
 
     The workers do it, who know the tables' queries; read the report at its URL until it is complete. 404: a table is
@@ -51,7 +51,7 @@ def plan(headers: TriggerHeaders, json: PlanRequest) -> tuple[PlanAccepted, HTTP
 
 @routes.get("/api/refresh/runs/<uuid:run_id>/dry-run-report")
 @call(DryRunReport, tag="dry runs", errors=(404,), paths={"run_id": "The run's id."})
-def dry_run_report(run_id: UUID) -> DryRunReport:
+def get_dry_run_report(run_id: UUID) -> DryRunReport:
     """What a run of mode dry_run or plan has found: per table and scope what would be inserted, updated and deleted."""
     text = documents.read(
         wiring.store(),

@@ -22,7 +22,7 @@ _STARTED = time.monotonic()
 
 @routes.get("/api/refresh/health")
 @call(Health, tag="overview", also={503: Health})
-def health() -> tuple[Health, HTTPStatus]:
+def get_health() -> tuple[Health, HTTPStatus]:
     """Whether database, BigQuery, Pub/Sub and the sweep are well, in at most 5 seconds: 200, or 503 when one is not."""
     findings = examine(_probes(), seconds=LIMIT_SECONDS)
     components = {

@@ -21,7 +21,7 @@ _COUNTS = TypeAdapter(dict[EndedState, int])
 
 @routes.get("/api/refresh/history")
 @call(History, tag="history")
-def history(query: HistoryQuery) -> History:
+def get_history(query: HistoryQuery) -> History:
     """Refreshes of tables that have ended, newest first."""
     table = None if query.table is None else TableName.parse(query.table)
     which = {"schema": table and table.schema, "name": table and table.name}

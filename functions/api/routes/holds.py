@@ -24,8 +24,8 @@ _TABLE = {"table": "The table, as schema.name."}
 
 
 @routes.post("/api/refresh/tables/<table>/release")
-@call(RunAccepted, tag="holds", status=HTTPStatus.ACCEPTED, errors=(404, 409, 415), paths=_TABLE)
-def release(
+@call(RunAccepted, tag="holds", status=HTTPStatus.ACCEPTED, errors=(404, 409), paths=_TABLE, located=True)
+def release_held(
     table: str, headers: TriggerHeaders, json: ReleaseRequest
 ) -> tuple[RunAccepted, HTTPStatus, dict[str, str]]:
     """Publish what a run has held of a table, as it was shown, by a new run.
@@ -48,8 +48,8 @@ def release(
 
 
 @routes.post("/api/refresh/tables/<table>/refuse")
-@call(Refusal, tag="holds", errors=(404, 409, 415), paths=_TABLE)
-def refuse(table: str, json: RefusalRequest) -> Refusal:
+@call(Refusal, tag="holds", errors=(404, 409), paths=_TABLE)
+def refuse_held(table: str, json: RefusalRequest) -> Refusal:
     """Refuse what a run has held of a table: the same content stays held when it comes again, and nobody is asked.
 
     What differs from it is judged anew. 409: as for a release.

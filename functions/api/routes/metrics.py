@@ -14,6 +14,7 @@ from functions.api import prometheus
 from functions.api.contract import call
 from functions.api.figures import success_rate, usd
 from functions.api.routes.status import overview_in
+from functions.api.schemas.document import PrometheusText
 from functions.api.schemas.fields import Pagination
 from functions.api.schemas.history import DayFigures, Figures, Metrics, MetricsQuery, TableFigures
 from shared import wiring
@@ -29,7 +30,7 @@ _COUNTS = TypeAdapter(dict[str, int])
 
 @routes.get("/api/refresh/metrics")
 @call(Metrics, tag="history")
-def metrics(query: MetricsQuery) -> Metrics:
+def get_metrics(query: MetricsQuery) -> Metrics:
     """Durations (p50, p95), rows, bytes and success, over all, per day and per table."""
     today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     since = today - timedelta(days=query.days - 1)
@@ -59,8 +60,9 @@ def metrics(query: MetricsQuery) -> Metrics:
 
 
 @routes.get("/metrics")
-def prometheus_metrics() -> Response:
-    """The same in Prometheus's text format: the tables' state, and all that ever ended as counters."""
+@call(PrometheusText, tag="overview", media_type="text/plain")
+def get_prometheus_metrics() -> Response:
+    """Figures for Prometheus, in its text format: the tables' state, and all that ever ended as counters."""
     with wiring.store().transaction(statement_timeout=10.0) as session:
         tables, facts = overview_in(session)
         ended = count_ended(session, None, None)

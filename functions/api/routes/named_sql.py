@@ -22,7 +22,8 @@ from functions.api.schemas.named_sql import (
 from shared import wiring
 from shared.domain.errors import StoreRefused
 from shared.operations import documents
-from shared.operations.named_sql import NamedSqlUnknown, check_named_sql, remove_named_sql, save_named_sql
+from shared.operations import named_sql as operations
+from shared.operations.named_sql import NamedSqlUnknown, remove_named_sql, save_named_sql
 
 routes = Blueprint("named_sql", __name__)
 _ITEMS = TypeAdapter(list[NamedSql])
@@ -31,26 +32,26 @@ _PATH = {"name": "Its name: lower-case letters, digits and _, without sql: in fr
 
 @routes.get("/api/refresh/named-sql")
 @call(NamedSqls, tag="configuration")
-def named_sqls() -> NamedSqls:
+def list_named_sql() -> NamedSqls:
     """Queries that tables take as their source, as sql:name."""
     return NamedSqls(items=_read(None))
 
 
 @routes.get("/api/refresh/named-sql/<name>")
 @call(NamedSql, tag="configuration", errors=(404,), paths=_PATH)
-def named_sql(name: str) -> NamedSql:
+def get_named_sql(name: str) -> NamedSql:
     """One of them."""
     return _one(name)
 
 
 @routes.put("/api/refresh/named-sql/<name>")
-@call(NamedSql, tag="configuration", errors=(404, 409, 415), paths=_PATH)
-def put_named_sql(name: str, json: NamedSqlText) -> NamedSql:
+@call(NamedSql, tag="configuration", errors=(404, 409), paths=_PATH, also={201: NamedSql})
+def put_named_sql(name: str, json: NamedSqlText) -> tuple[NamedSql, HTTPStatus]:
     """Make or change one. Checked by BigQuery, without a cost, and against every table that reads it.
 
     404: the path is no name. 409: the query, or a table that reads it, would not work; the detail says what to do.
     """
-    save_named_sql(
+    is_new = save_named_sql(
         wiring.store(),
         wiring.source(),
         _name(name),
@@ -58,17 +59,17 @@ def put_named_sql(name: str, json: NamedSqlText) -> NamedSql:
         description=json.description,
         actor=caller().subject,
     )
-    return _one(name)
+    return _one(name), HTTPStatus.CREATED if is_new else HTTPStatus.OK
 
 
 @routes.post("/api/refresh/named-sql/<name>/check")
-@call(NamedSqlCheck, tag="configuration", errors=(404, 409, 415), paths=_PATH)
-def check(name: str, json: NamedSqlText) -> NamedSqlCheck:
+@call(NamedSqlCheck, tag="configuration", errors=(404, 409), paths=_PATH)
+def check_named_sql(name: str, json: NamedSqlText) -> NamedSqlCheck:
     """Whether a query would work under this name, with every table that reads it. Nothing is changed.
 
     404: the path is no name. 409: the query, or a table that reads it, would not work; the detail says what to do.
     """
-    found = check_named_sql(wiring.store(), wiring.source(), _name(name), json.sql)
+    found = operations.check_named_sql(wiring.store(), wiring.source(), _name(name), json.sql)
     columns = [NamedSqlColumn(name=column.name, type=column.full_type) for column in found.source.columns]
     return NamedSqlCheck(name=name, columns=columns, tables=[str(table) for table in found.tables])
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, json
+from json import dumps
 
-from functions.api.contract import document
+from flask import Blueprint, Response
 
-routes = Blueprint("openapi", __name__)
+from functions.api.contract import call
+from functions.api.document import document
+from functions.api.schemas.document import Document
+
+routes = Blueprint("contract", __name__)
 
 
 @routes.get("/api/refresh/openapi.json")
-def openapi() -> Response:
-    """The contract of this API."""
-    return Response(json.dumps(document()), mimetype="application/json")
+@call(Document, tag="contract")
+def get_openapi() -> Response:
+    """The contract of this API, as OpenAPI 3.1."""
+    return Response(dumps(document(), ensure_ascii=False), mimetype="application/json")

@@ -28,7 +28,7 @@ _ITEMS = TypeAdapter(list[QuarantinedRow])
 
 @routes.get("/api/refresh/quarantine")
 @call(QuarantinedRows, tag="quarantine")
-def quarantine(query: QuarantineQuery) -> QuarantinedRows:
+def list_quarantine(query: QuarantineQuery) -> QuarantinedRows:
     """Source rows that a target could not hold, each with the column and the reason, newest first."""
     table = None if query.table is None else TableName.parse(query.table)
     which = {
@@ -50,6 +50,7 @@ def quarantine(query: QuarantineQuery) -> QuarantinedRows:
     tag="quarantine",
     status=HTTPStatus.ACCEPTED,
     errors=(404, 409),
+    located=True,
     paths={"table": "The table, as schema.name."},
 )
 def replay_quarantine(table: str, headers: TriggerHeaders) -> tuple[RunAccepted, HTTPStatus, dict[str, str]]:

@@ -6,14 +6,15 @@ from collections.abc import Callable
 from dataclasses import asdict
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import quote
 
 from flask import Blueprint
 
 from functions.api.access import caller
 from functions.api.contract import call
 from functions.api.problems import Refused, not_found
-from functions.api.routes.configuration import answer_of, noted, table_of_path
-from functions.api.schemas.configuration import Configuration
+from functions.api.routes.configuration import Tagged, answer_of, noted, table_of_path
+from functions.api.schemas.configuration import TableConfiguration
 from functions.api.schemas.registration import (
     Registration,
     RegistrationPreview,
@@ -42,15 +43,15 @@ def suggest_registration(query: SuggestionQuery) -> RegistrationSuggestion:
 
 
 @routes.post("/api/refresh/registration-preview")
-@call(RegistrationPreview, tag="configuration", errors=(404, 409, 415))
+@call(RegistrationPreview, tag="configuration", errors=(404, 409))
 def preview_registration(json: Registration) -> RegistrationPreview:
     """What registering the table would find. Checks it as POST /api/refresh/config does, and keeps nothing."""
     return RegistrationPreview(table=json.table, **asdict(_checked(operations.look, json)))
 
 
 @routes.post("/api/refresh/config")
-@call(Configuration, tag="configuration", status=HTTPStatus.CREATED, errors=(404, 409, 415))
-def register(json: Registration) -> tuple[Configuration, HTTPStatus, dict[str, str]]:
+@call(TableConfiguration, tag="configuration", status=HTTPStatus.CREATED, errors=(404, 409), tagged=True, located=True)
+def register_table(json: Registration) -> Tagged:
     """Register a table that exists in Postgres. Checked against source and target.
 
     404: the table does not exist in Postgres; GET /api/refresh/registration-suggestion has DDL for it. 409: it is
@@ -58,7 +59,8 @@ def register(json: Registration) -> tuple[Configuration, HTTPStatus, dict[str, s
     """
     note = _checked(operations.register, json)
     answer, status, headers = answer_of(table_of_path(json.table), HTTPStatus.CREATED)
-    return answer, status, headers | noted([] if note is None else [note])
+    located = {"Location": f"/api/refresh/config/{quote(json.table, safe='')}"}
+    return answer, status, headers | located | noted([] if note is None else [note])
 
 
 def _checked[Found](what: Callable[..., Found], json: Registration) -> Found:

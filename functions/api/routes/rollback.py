@@ -32,8 +32,8 @@ routes = Blueprint("rollback", __name__)
 
 
 @routes.post("/api/refresh/runs/<uuid:run_id>/rollback")
-@call(RolledBack, tag="runs", errors=(404, 409, 415), paths={"run_id": "The run's id."})
-def rollback(run_id: UUID, json: RollbackRequest) -> RolledBack:
+@call(RolledBack, tag="runs", errors=(404, 409), paths={"run_id": "The run's id."})
+def roll_back_run(run_id: UUID, json: RollbackRequest) -> RolledBack:
     """Take back what the run has published: its tables become what they were, in one transaction, with the
     materialized views over them.
 
@@ -67,8 +67,8 @@ def rollback(run_id: UUID, json: RollbackRequest) -> RolledBack:
 
 
 @routes.get("/api/refresh/tables/<table>/publishes")
-@call(Publishes, tag="tables", errors=(404,), paths={"table": "The table, as schema.name."})
-def publishes(table: str, query: PublishesQuery) -> Publishes:
+@call(Publishes, tag="runs", errors=(404,), paths={"table": "The table, as schema.name."})
+def list_publishes(table: str, query: PublishesQuery) -> Publishes:
     """What can be taken back of a table: its publishes that wrote rows, newest first."""
     name = table_of_path(table)
     text = documents.read(

@@ -29,9 +29,9 @@ from shared.domain.errors import RefreshError
 from shared.domain.ids import RunId, TableName
 from shared.domain.states import Mode
 from shared.messaging import outbox
-from shared.operations import documents
+from shared.operations import documents, replay
 from shared.operations.backfill import BackfillRange, NotFillable, request_backfills
-from shared.operations.replay import RunOpen, RunUnknown, replay_run
+from shared.operations.replay import RunOpen, RunUnknown
 from shared.operations.requests import (
     Asking,
     KeyReused,
@@ -54,8 +54,8 @@ _log = structlog.get_logger()
 
 
 @routes.post("/api/refresh/trigger")
-@call(RunAccepted, tag="runs", status=HTTPStatus.ACCEPTED, errors=(404, 409, 415))
-def trigger(headers: TriggerHeaders, json: TriggerRequest) -> tuple[RunAccepted, HTTPStatus, dict[str, str]]:
+@call(RunAccepted, tag="runs", status=HTTPStatus.ACCEPTED, errors=(404, 409), located=True)
+def trigger_refresh(headers: TriggerHeaders, json: TriggerRequest) -> tuple[RunAccepted, HTTPStatus, dict[str, str]]:
     """Refresh tables now. The answer comes at once; the run goes on by itself, and its URL tells how far it is.
 
     404: a table is not registered. 409: a table is disabled or not registered for this mode, is already being
@@ -104,7 +104,7 @@ def days_of(wanted: BackfillRequest) -> BackfillRange:
 
 @routes.get("/api/refresh/runs")
 @call(Runs, tag="runs")
-def runs(query: RunsQuery) -> Runs:
+def list_runs(query: RunsQuery) -> Runs:
     """Runs, newest first."""
     with wiring.store().transaction(statement_timeout=10.0) as session:
         total = session.run(statement("count_runs"), status=query.status)[0]["total"]
@@ -114,7 +114,7 @@ def runs(query: RunsQuery) -> Runs:
 
 @routes.get("/api/refresh/runs/<uuid:run_id>")
 @call(Run, tag="runs", errors=(404,), paths=_RUN)
-def run(run_id: UUID) -> Run:
+def get_run(run_id: UUID) -> Run:
     """A run with its tables, their slices, and what it cost."""
     return Run.model_validate_json(run_document(run_id))
 
@@ -129,8 +129,8 @@ def run_document(run_id: UUID) -> str:
 
 
 @routes.post("/api/refresh/runs/<uuid:run_id>/replay")
-@call(ReplayAccepted, tag="runs", status=HTTPStatus.ACCEPTED, errors=(404, 409), paths=_RUN)
-def replay(run_id: UUID, headers: TriggerHeaders) -> tuple[ReplayAccepted, HTTPStatus, dict[str, str]]:
+@call(ReplayAccepted, tag="runs", status=HTTPStatus.ACCEPTED, errors=(404, 409), paths=_RUN, located=True)
+def replay_run(run_id: UUID, headers: TriggerHeaders) -> tuple[ReplayAccepted, HTTPStatus, dict[str, str]]:
     """Do again, in a new run, the tables of a run that failed, were held or skipped.
 
     It reads at the old run's snapshot if that can still be read and nothing newer was published, else at a new one; the
@@ -138,7 +138,7 @@ def replay(run_id: UUID, headers: TriggerHeaders) -> tuple[ReplayAccepted, HTTPS
     """
     asking = Asking(subject=caller().subject, key=headers.idempotency_key, body={"replay_of": str(run_id)})
     try:
-        made = replay_run(wiring.store(), wiring.source(), asking, run_id)
+        made = replay.replay_run(wiring.store(), wiring.source(), asking, run_id)
     except RefreshError as error:
         raise refusal(error) from error
     publish_owed()

@@ -23,7 +23,7 @@ _TABLE = {"table": "The table, as schema.name."}
 
 @routes.get("/api/refresh/tables/<table>/shadow-report")
 @call(ShadowReport, tag="shadow", errors=(404,), paths=_TABLE)
-def shadow_report(table: str, query: ShadowQuery) -> ShadowReport:
+def get_shadow_report(table: str, query: ShadowQuery) -> ShadowReport:
     """How the table's shadow has differed from it, day by day, and how many clean days it still needs."""
     named = table_of_path(table)
     text = documents.read(wiring.store(), "read_shadow_report", schema=named.schema, name=named.name, days=query.days)
@@ -33,8 +33,8 @@ def shadow_report(table: str, query: ShadowQuery) -> ShadowReport:
 
 
 @routes.post("/api/refresh/tables/<table>/promote")
-@call(Promoted, tag="shadow", errors=(404, 409, 415), paths=_TABLE)
-def promote(table: str, json: PromoteRequest) -> Promoted:
+@call(Promoted, tag="shadow", errors=(404, 409), paths=_TABLE)
+def promote_table(table: str, json: PromoteRequest) -> Promoted:
     """Make what is in the table's shadow live, in one transaction; the table is refreshed live from then on.
 
     It writes only rows that differ; indexes, grants and views stay. It is a run of its own, which rollback takes back.
@@ -55,8 +55,8 @@ def promote(table: str, json: PromoteRequest) -> Promoted:
 
 
 @routes.post("/api/refresh/tables/<table>/demote")
-@call(Demoted, tag="shadow", errors=(404, 409, 415), paths=_TABLE)
-def demote(table: str, json: DemoteRequest) -> Demoted:
+@call(Demoted, tag="shadow", errors=(404, 409), paths=_TABLE)
+def demote_table(table: str, json: DemoteRequest) -> Demoted:
     """Back to shadow mode: the live table stays as it is, for another program to fill; its copy becomes the shadow.
 
     409: the table is not live.

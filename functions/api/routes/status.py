@@ -24,7 +24,7 @@ _ALL = {"schema": None, "name": None}
 
 @routes.get("/api/refresh/status")
 @call(Status, tag="overview")
-def status() -> Status:
+def get_status() -> Status:
     """Whether the data is right and fresh, what runs now, and what to do about what is wrong."""
     tables, facts = overview()
     found = alerts(tables, facts)

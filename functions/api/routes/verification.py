@@ -24,8 +24,8 @@ _ITEMS = TypeAdapter(list[CheckOutcome])
 
 
 @routes.post("/api/refresh/verify")
-@call(RunAccepted, tag="quality", status=HTTPStatus.ACCEPTED, errors=(404, 409, 415))
-def verify(headers: TriggerHeaders, json: VerifyRequest) -> tuple[RunAccepted, HTTPStatus, dict[str, str]]:
+@call(RunAccepted, tag="quality", status=HTTPStatus.ACCEPTED, errors=(404, 409), located=True)
+def verify_tables(headers: TriggerHeaders, json: VerifyRequest) -> tuple[RunAccepted, HTTPStatus, dict[str, str]]:
     """Compare tables with their sources at the snapshot of their last scan, per scope and column. Nothing is changed.
 
     The workers do it, who know the tables' queries. The run's tables end as success, or as warning with the reason
@@ -45,7 +45,7 @@ def verify(headers: TriggerHeaders, json: VerifyRequest) -> tuple[RunAccepted, H
 
 @routes.get("/api/refresh/quality")
 @call(CheckOutcomes, tag="quality")
-def quality(query: OutcomesQuery) -> CheckOutcomes:
+def list_checks(query: OutcomesQuery) -> CheckOutcomes:
     """Outcomes of checks, newest first: verifications, gates, and the data's own."""
     table = None if query.table is None else TableName.parse(query.table)
     text = documents.read(
@@ -55,7 +55,7 @@ def quality(query: OutcomesQuery) -> CheckOutcomes:
         name=table and table.name,
         run_id=query.run_id,
         metric=query.metric,
-        passed=None if query.passed is None else query.passed == "true",
+        passed=query.passed,
         before_id=query.cursor,
         limit=query.limit,
     )

@@ -12,6 +12,7 @@ from flask import Blueprint
 
 from functions.api.access import caller
 from functions.api.contract import call
+from functions.api.preconditions import etag, matched, precondition_failed
 from functions.api.problems import Refused, not_found
 from functions.api.routes.runs import publish_owed
 from functions.api.schemas.problem import FieldProblem
@@ -28,7 +29,6 @@ from functions.api.schemas.webhooks import (
     WebhookDeliveries,
     WebhookDelivery,
     WebhookDraft,
-    WebhookHeaders,
     Webhooks,
 )
 from shared import wiring
@@ -49,17 +49,18 @@ _ALL = "/api/refresh/webhooks"
 _ONE = f"{_ALL}/<uuid:endpoint_id>"
 
 Tagged = tuple[Webhook, HTTPStatus, dict[str, str]]
+Owed = tuple[DeliveryOwed, HTTPStatus, dict[str, str]]
 
 
 @routes.get(_ALL)
 @call(Webhooks, tag="webhooks")
-def webhooks() -> Webhooks:
+def list_webhooks() -> Webhooks:
     """All endpoints, oldest first."""
     return Webhooks(items=[Webhook(**asdict(one)) for one in wiring.webhook_endpoints().all()])
 
 
 @routes.post(_ALL)
-@call(WebhookCreated, tag="webhooks", status=HTTPStatus.CREATED, errors=(409, 415))
+@call(WebhookCreated, tag="webhooks", status=HTTPStatus.CREATED, errors=(409,), tagged=True, located=True)
 def create_webhook(json: WebhookDraft) -> tuple[WebhookCreated, HTTPStatus, dict[str, str]]:
     """Have events sent somewhere, from now on. The answer holds the signing secret, which is not shown again.
 
@@ -74,21 +75,21 @@ def create_webhook(json: WebhookDraft) -> tuple[WebhookCreated, HTTPStatus, dict
     )
     with _refusals():
         endpoint, secret = wiring.webhook_endpoints().create(draft, actor=caller().subject)
-    headers = {"Location": f"{_ALL}/{endpoint.endpoint_id}", "ETag": _etag(endpoint)}
+    headers = {"Location": f"{_ALL}/{endpoint.endpoint_id}"} | etag(endpoint.version)
     return WebhookCreated(**asdict(endpoint), secret=secret), HTTPStatus.CREATED, headers
 
 
 @routes.get(_ONE)
-@call(Webhook, tag="webhooks", errors=(404,), paths=_PATH)
-def webhook(endpoint_id: UUID) -> Tagged:
+@call(Webhook, tag="webhooks", errors=(404,), paths=_PATH, tagged=True)
+def get_webhook(endpoint_id: UUID) -> Tagged:
     """An endpoint. Its ETag is for If-Match."""
     with _refusals():
         return _tagged(wiring.webhook_endpoints().read(endpoint_id))
 
 
 @routes.put(_ONE)
-@call(Webhook, tag="webhooks", errors=(404, 412, 415), paths=_PATH)
-def change_webhook(endpoint_id: UUID, headers: WebhookHeaders, json: WebhookChange) -> Tagged:
+@call(Webhook, tag="webhooks", errors=(404, 412), paths=_PATH, tagged=True)
+def change_webhook(endpoint_id: UUID, json: WebhookChange) -> Tagged:
     """Change an endpoint; enable one that was disabled. 412: it was changed since it was read."""
     change = EndpointChange(
         url=json.url,
@@ -100,24 +101,22 @@ def change_webhook(endpoint_id: UUID, headers: WebhookHeaders, json: WebhookChan
     with _refusals():
         return _tagged(
             wiring.webhook_endpoints().update(
-                endpoint_id, change, actor=caller().subject, version=_version(headers.if_match)
+                endpoint_id, change, actor=caller().subject, version=_matched(endpoint_id)
             )
         )
 
 
 @routes.delete(_ONE)
 @call(Webhook, tag="webhooks", errors=(404, 412), paths=_PATH)
-def delete_webhook(endpoint_id: UUID, headers: WebhookHeaders) -> Webhook:
+def delete_webhook(endpoint_id: UUID) -> Webhook:
     """Remove an endpoint with its deliveries; the answer is what it was. 412: it was changed since it was read."""
     with _refusals():
-        endpoint = wiring.webhook_endpoints().delete(
-            endpoint_id, actor=caller().subject, version=_version(headers.if_match)
-        )
+        endpoint = wiring.webhook_endpoints().delete(endpoint_id, actor=caller().subject, version=_matched(endpoint_id))
     return Webhook(**asdict(endpoint))
 
 
 @routes.post(f"{_ONE}/rotate-secret")
-@call(Rotated, tag="webhooks", errors=(404, 415), paths=_PATH)
+@call(Rotated, tag="webhooks", errors=(404,), paths=_PATH)
 def rotate_webhook_secret(endpoint_id: UUID, json: RotationRequest) -> Rotated:
     """Make a new signing secret. Until the overlap is over, deliveries carry a signature of the one before as well."""
     with _refusals():
@@ -128,8 +127,8 @@ def rotate_webhook_secret(endpoint_id: UUID, json: RotationRequest) -> Rotated:
 
 
 @routes.post(f"{_ONE}/test")
-@call(DeliveryOwed, tag="webhooks", status=HTTPStatus.ACCEPTED, errors=(404, 409), paths=_PATH)
-def test_webhook(endpoint_id: UUID) -> tuple[DeliveryOwed, HTTPStatus]:
+@call(DeliveryOwed, tag="webhooks", status=HTTPStatus.ACCEPTED, errors=(404, 409), paths=_PATH, located=True)
+def test_webhook(endpoint_id: UUID) -> Owed:
     """Send an event of type webhook.test to this endpoint alone. 409: the endpoint is disabled."""
     with _refusals():
         delivery_id = wiring.webhook_deliveries().send_test(endpoint_id, actor=caller().subject)
@@ -138,7 +137,7 @@ def test_webhook(endpoint_id: UUID) -> tuple[DeliveryOwed, HTTPStatus]:
 
 @routes.get(f"{_ONE}/deliveries")
 @call(WebhookDeliveries, tag="webhooks", errors=(404,), paths=_PATH)
-def webhook_deliveries(endpoint_id: UUID, query: DeliveriesQuery) -> WebhookDeliveries:
+def list_webhook_deliveries(endpoint_id: UUID, query: DeliveriesQuery) -> WebhookDeliveries:
     """What was sent, newest first, and what became of it. Deliveries are kept for 30 days after their end."""
     with _refusals():
         found = wiring.webhook_deliveries().page(
@@ -153,15 +152,15 @@ def webhook_deliveries(endpoint_id: UUID, query: DeliveriesQuery) -> WebhookDeli
 
 @routes.get(f"{_ONE}/deliveries/<uuid:delivery_id>")
 @call(WebhookDelivery, tag="webhooks", errors=(404,), paths=_DELIVERY_PATH)
-def webhook_delivery(endpoint_id: UUID, delivery_id: UUID) -> WebhookDelivery:
+def get_webhook_delivery(endpoint_id: UUID, delivery_id: UUID) -> WebhookDelivery:
     """One delivery."""
     with _refusals():
         return WebhookDelivery(**asdict(wiring.webhook_deliveries().read(endpoint_id, delivery_id)))
 
 
 @routes.post(f"{_ONE}/deliveries/<uuid:delivery_id>/redeliver")
-@call(DeliveryOwed, tag="webhooks", status=HTTPStatus.ACCEPTED, errors=(404, 409), paths=_DELIVERY_PATH)
-def redeliver_webhook(endpoint_id: UUID, delivery_id: UUID) -> tuple[DeliveryOwed, HTTPStatus]:
+@call(DeliveryOwed, tag="webhooks", status=HTTPStatus.ACCEPTED, errors=(404, 409), paths=_DELIVERY_PATH, located=True)
+def redeliver_webhook(endpoint_id: UUID, delivery_id: UUID) -> Owed:
     """Send an event again, with the same id, whatever became of it before. 409: disabled, or being sent just now."""
     with _refusals():
         wiring.webhook_deliveries().redeliver(endpoint_id, delivery_id, actor=caller().subject)
@@ -169,7 +168,7 @@ def redeliver_webhook(endpoint_id: UUID, delivery_id: UUID) -> tuple[DeliveryOwe
 
 
 @routes.post(f"{_ONE}/recover")
-@call(Recovered, tag="webhooks", status=HTTPStatus.ACCEPTED, errors=(404, 409, 415), paths=_PATH)
+@call(Recovered, tag="webhooks", status=HTTPStatus.ACCEPTED, errors=(404, 409), paths=_PATH)
 def recover_webhook(endpoint_id: UUID, json: RecoverRequest) -> tuple[Recovered, HTTPStatus]:
     """Send again all that failed since a moment, what was missed while the endpoint was disabled included."""
     with _refusals():
@@ -178,22 +177,18 @@ def recover_webhook(endpoint_id: UUID, json: RecoverRequest) -> tuple[Recovered,
     return Recovered(deliveries=owed), HTTPStatus.ACCEPTED
 
 
-def _owed(endpoint_id: UUID, delivery_id: UUID) -> tuple[DeliveryOwed, HTTPStatus]:
+def _owed(endpoint_id: UUID, delivery_id: UUID) -> Owed:
     publish_owed()
     url = f"{_ALL}/{endpoint_id}/deliveries/{delivery_id}"
-    return DeliveryOwed(delivery_id=delivery_id, url=url), HTTPStatus.ACCEPTED
+    return DeliveryOwed(delivery_id=delivery_id, url=url), HTTPStatus.ACCEPTED, {"Location": url}
 
 
 def _tagged(endpoint: Endpoint) -> Tagged:
-    return Webhook(**asdict(endpoint)), HTTPStatus.OK, {"ETag": _etag(endpoint)}
+    return Webhook(**asdict(endpoint)), HTTPStatus.OK, etag(endpoint.version)
 
 
-def _etag(endpoint: Endpoint) -> str:
-    return f'"{endpoint.version}"'
-
-
-def _version(if_match: str | None) -> int | None:
-    return None if if_match in (None, "*") else int((if_match or "").strip('"'))
+def _matched(endpoint_id: UUID) -> int | None:
+    return matched(lambda: wiring.webhook_endpoints().read(endpoint_id).version)
 
 
 @contextmanager
@@ -208,4 +203,4 @@ def _refusals() -> Iterator[None]:
     except WebhookConflict as error:
         raise Refused(HTTPStatus.CONFLICT, "webhook_conflict", f"{error}.") from error
     except WebhookChanged as error:
-        raise Refused(HTTPStatus.PRECONDITION_FAILED, "changed_meanwhile", f"{error}.") from error
+        raise precondition_failed(f"{error}.", error.current) from error

@@ -13,7 +13,13 @@ from functions.api.schemas.fields import FROM_TEXT, MAX_PAGE_SIZE, Answer, Momen
 
 _MICROSECONDS = 1_000_000
 _CURSOR = re.compile(r"([0-9]{1,16})-([0-9]{1,18})")
-RUN_ID = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
+RunIdText = Annotated[
+    str,
+    Field(
+        pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$",
+        description="The run's id, in lower case.",
+    ),
+]
 
 
 def cursor_after(at: datetime, audit_id: int) -> str:
@@ -36,19 +42,26 @@ def _a_cursor(text: str) -> str:
     return text
 
 
+Cursor = Annotated[
+    str,
+    Field(pattern=r"^[0-9]{1,16}-[0-9]{1,18}$", description="next_cursor of the page before."),
+    AfterValidator(_a_cursor),
+]
+
+
 class AuditQuery(Query):
     """Which entries."""
 
     table: TableText | None = None
-    run_id: Annotated[str, Field(pattern=RUN_ID)] | None = None
+    run_id: RunIdText | None = None
     event: (
         Annotated[Plain, Field(max_length=100, description="Such as config_changed, run_created, task_failed.")] | None
     ) = None
     by: Annotated[Plain, Field(max_length=300, description="Who made a change.")] | None = None
-    from_: Annotated[Moment | None, Field(alias="from")] = None
-    to: Moment | None = None
-    cursor: Annotated[str, Field(pattern=r"^[0-9]{1,16}-[0-9]{1,18}$"), AfterValidator(_a_cursor)] | None = None
-    limit: Annotated[int, Field(ge=1, le=MAX_PAGE_SIZE), FROM_TEXT] = 50
+    from_: Annotated[Moment | None, Field(alias="from", description="Happened at or after.")] = None
+    to: Annotated[Moment | None, Field(description="Happened before.")] = None
+    cursor: Cursor | None = None
+    limit: Annotated[int, Field(ge=1, le=MAX_PAGE_SIZE, description="Items of a page."), FROM_TEXT] = 50
 
 
 class AuditEntry(Answer):
@@ -91,7 +104,7 @@ class DeadLettersQuery(Query):
     cursor: Annotated[int, Field(ge=1, le=10**18, description="next_cursor of the page before."), FROM_TEXT] | None = (
         None
     )
-    limit: Annotated[int, Field(ge=1, le=MAX_PAGE_SIZE), FROM_TEXT] = 50
+    limit: Annotated[int, Field(ge=1, le=MAX_PAGE_SIZE, description="Items of a page."), FROM_TEXT] = 50
 
 
 class DeadLetter(Answer):

@@ -10,7 +10,8 @@ from pydantic import Field
 
 from functions.api.schemas.fields import Answer, Body, Paged, Pagination, TableText
 
-Visible = Literal["slice", "end"]
+type Visible = Literal["slice", "end"]
+type BackfillState = Literal["running", "success", "no_new_data", "warning", "held", "failed", "cancelled"]
 
 
 class BackfillRequest(Body):
@@ -53,7 +54,7 @@ class Backfill(Answer):
     scope_from: date = Field(description="The first day.")
     scope_to: date = Field(description="The last day.")
     visible: Visible
-    status: Literal["running", "success", "no_new_data", "warning", "held", "failed", "cancelled"]
+    status: BackfillState
     reason: str | None
     error: str | None
     requested_by: str

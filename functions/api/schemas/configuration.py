@@ -2,40 +2,38 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler
+from pydantic.json_schema import JsonSchemaValue
 
-from functions.api.schemas.fields import Answer, Body, Paged, Pagination, Plain, Query, TableText
+from functions.api.schemas.fields import Answer, Body, Handler, Paged, Pagination, Plain, TableMode, TableText
 from shared.planning.checks import Checks
 
-Handler = Literal["asin", "search_queries", "summaries", "generic"]
-Strategy = Literal["merge", "append", "replace"]
-NulPolicy = Literal["strip", "reject", "quarantine"]
-DependencyKind = Literal["hard", "soft"]
-DriftKind = Literal["added", "dropped", "renamed", "widened", "narrowed", "retyped", "nullability"]
-DriftPolicy = Literal["evolve", "ignore", "hold"]
+type Strategy = Literal["merge", "append", "replace"]
+type NulPolicy = Literal["strip", "reject", "quarantine"]
+type DependencyKind = Literal["hard", "soft"]
+type DriftKind = Literal["added", "dropped", "renamed", "widened", "narrowed", "retyped", "nullability"]
+type DriftPolicy = Literal["evolve", "ignore", "hold"]
 Name = Annotated[str, Field(pattern=r"^[^\u0000]+$", max_length=300)]
 LEFT_OUT: Any = None
 """Default of fields that may be left out and are never null."""
 Tolerance = dict[Literal["absolute", "relative", "ignore"], float | bool]
 
 
-class ChangeHeaders(Query):
-    """Which version a change was made from."""
+@dataclass(frozen=True)
+class _DescribedAs:
+    """What is answered as it stands in the database, where the document has the model that it was read by."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model: type[BaseModel]
 
-    if_match: Annotated[
-        str,
-        Field(
-            alias="If-Match", description="The ETag, that is the config_version in quotes, that was read; * for any."
-        ),
-    ] = "*"
+    def __get_pydantic_json_schema__(self, schema: Any, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return handler(self.model.__pydantic_core_schema__)
 
 
-class Configuration(Answer):
+class TableConfiguration(Answer):
     """How a table is refreshed."""
 
     table: str
@@ -48,14 +46,14 @@ class Configuration(Answer):
     scope_column: str | None = Field(description="Target column whose values are planned, compared, published apart.")
     scope_bucket: str | None = Field(description="day, week, month or hash:N.")
     strategy: Strategy
-    mode: Literal["live", "shadow", "dry_run", "disabled"]
+    mode: TableMode
     priority: int
     frequency_hours: int
     lookback: int | None = Field(description="Days before the snapshot to scan; null scans everything.")
     slice_target_rows: int
     parallelism: int
     max_bytes_billed: int | None
-    checks: dict[str, Any]
+    checks: Annotated[dict[str, Any], _DescribedAs(Checks)]
     nul_policies: dict[str, NulPolicy]
     loaded_at_column: str | None
     rollback_publishes: int = Field(description="How many of the last publishes can be taken back; 0 keeps nothing.")
@@ -86,7 +84,7 @@ class DecidedFields(Body):
     scope_column: Name | None = None
     scope_bucket: Annotated[str, Field(pattern=r"^(day|week|month|hash:[1-9][0-9]{0,3})$")] | None = None
     strategy: Strategy = Field(default=LEFT_OUT)
-    mode: Literal["live", "shadow", "dry_run", "disabled"] = Field(default=LEFT_OUT)
+    mode: TableMode = Field(default=LEFT_OUT)
     priority: int = Field(default=LEFT_OUT, ge=0, le=1000)
     frequency_hours: int = Field(default=LEFT_OUT, ge=1, le=168)
     lookback: Annotated[int, Field(ge=1, le=100_000)] | None = None
@@ -133,7 +131,7 @@ class Configurations(Answer):
 
     schedule: str
     time_zone: str
-    items: list[Configuration]
+    items: list[TableConfiguration]
     pagination: Pagination
 
 

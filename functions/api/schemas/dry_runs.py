@@ -11,7 +11,8 @@ from pydantic import Field
 from functions.api.schemas.fields import Answer, Body, RunState, TableText, TaskState
 from functions.api.schemas.runs import Cost
 
-ScopeAction = Literal["changed", "vanished", "held", "superseded"]
+type DryRunMode = Literal["plan", "dry_run"]
+type ScopeAction = Literal["changed", "vanished", "held", "superseded"]
 
 
 class PlanRequest(Body):
@@ -21,7 +22,7 @@ class PlanRequest(Body):
         default=None, description="Absent: all that are enabled, materialized views aside."
     )
     force: bool = Field(default=False, description="As if every scope had changed.")
-    mode: Literal["plan", "dry_run"] = Field(
+    mode: DryRunMode = Field(
         default="plan", description="plan finds what changed and reads none of it; dry_run loads and compares it too."
     )
 
@@ -68,7 +69,7 @@ class TableReport(Answer):
     """What a refresh of a table would do."""
 
     table: str
-    mode: Literal["dry_run", "plan"]
+    mode: DryRunMode
     status: TaskState = Field(description="How a refresh would end, as far as this could tell.")
     reason: str | None
     error: str | None

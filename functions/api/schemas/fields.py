@@ -38,6 +38,12 @@ def _only_digits(value: Any) -> Any:
     return value
 
 
+def _only_true_or_false(value: Any) -> Any:
+    if isinstance(value, str) and value not in ("true", "false"):
+        raise ValueError("must be true or false")
+    return value
+
+
 def _in_utc(value: datetime) -> datetime:
     try:
         return value.astimezone(UTC)
@@ -49,12 +55,17 @@ Moment = Annotated[AwareDatetime, AfterValidator(_in_utc), BeforeValidator(_only
 """A time in a request."""
 FROM_TEXT = BeforeValidator(_only_digits)
 """Makes a whole number of the text in a query; stands last, so that its bounds are in the document."""
+TRUE_OR_FALSE = BeforeValidator(_only_true_or_false)
+"""The same for a truth value."""
 
-TaskState = Literal["queued", "running", "success", "no_new_data", "warning", "held", "failed", "skipped"]
-EndedState = Literal["success", "no_new_data", "warning", "held", "failed", "skipped"]
-RunMode = Literal["live", "shadow", "dry_run", "plan", "verify"]
-RunState = Literal["running", "success", "warning", "failed"]
-Trigger = Literal["schedule", "manual", "replay"]
+type TaskState = Literal["queued", "running", "success", "no_new_data", "warning", "held", "failed", "skipped"]
+type EndedState = Literal["success", "no_new_data", "warning", "held", "failed", "skipped"]
+type RunMode = Literal["live", "shadow", "dry_run", "plan", "verify"]
+type RunState = Literal["running", "success", "warning", "failed"]
+type TablePhase = Literal["planning", "loading", "staged", "publishing"]
+type TableMode = Literal["live", "shadow", "dry_run", "disabled"]
+type Handler = Literal["asin", "search_queries", "summaries", "generic"]
+type Trigger = Literal["schedule", "manual", "replay"]
 
 
 class Query(BaseModel):
@@ -67,7 +78,7 @@ class Paged(Query):
     """A page by its number."""
 
     page: Annotated[int, Field(ge=1, le=1_000_000, description="From 1."), FROM_TEXT] = 1
-    page_size: Annotated[int, Field(ge=1, le=MAX_PAGE_SIZE), FROM_TEXT] = 50
+    page_size: Annotated[int, Field(ge=1, le=MAX_PAGE_SIZE, description="Items of a page."), FROM_TEXT] = 50
 
     @property
     def offset(self) -> int:
@@ -80,10 +91,17 @@ class Body(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
+def _all_there(schema: dict[str, Any]) -> None:
+    """Every field is in every answer, a default or not."""
+    schema["required"] = list(schema["properties"])
+    for field in schema["properties"].values():
+        field.pop("default", None)
+
+
 class Answer(BaseModel):
     """A JSON answer."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", json_schema_extra=_all_there)
 
 
 class Rollback(Answer):

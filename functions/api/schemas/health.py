@@ -6,11 +6,13 @@ from typing import Literal
 
 from functions.api.schemas.fields import Answer
 
+type ComponentStatus = Literal["ok", "failing"]
+
 
 class Component(Answer):
     """One component."""
 
-    status: Literal["ok", "failing"]
+    status: ComponentStatus
     detail: str
     duration_ms: int
 
@@ -27,5 +29,5 @@ class Components(Answer):
 class Health(Answer):
     """The whole."""
 
-    status: Literal["ok", "failing"]
+    status: ComponentStatus
     components: Components

@@ -12,6 +12,7 @@ from functions.api.schemas.fields import (
     FROM_TEXT,
     Answer,
     EndedState,
+    Handler,
     Moment,
     Paged,
     Pagination,
@@ -25,7 +26,7 @@ class HistoryQuery(Paged):
     """Which ended refreshes."""
 
     table: TableText | None = None
-    status: EndedState | None = None
+    status: EndedState | None = Field(default=None, description="Only those that ended so.")
     from_: Annotated[Moment | None, Field(alias="from", description="Ended at or after.")] = None
     to: Annotated[Moment | None, Field(description="Ended before.")] = None
 
@@ -35,7 +36,7 @@ class Ended(Answer):
 
     run_id: UUID
     table: str
-    handler: str
+    handler: Handler
     mode: RunMode = Field(description="Of anything but live, the table itself was left alone.")
     trigger: Trigger
     requested_by: str

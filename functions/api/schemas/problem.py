@@ -17,10 +17,13 @@ class Problem(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    type: str = Field(description="Stable name of the kind of problem, urn:refresh:problem:…")
+    type: str = Field(
+        description="Stable name of the kind of problem, urn:refresh:problem:…", json_schema_extra={"format": "uri"}
+    )
     title: str
     status: int
-    detail: str
+    detail: str = Field(description="What went wrong this time, and what to do.")
+    instance: str = Field(description="The path that was asked for.", json_schema_extra={"format": "uri-reference"})
     errors: list[FieldProblem] | None = None
     tables: list[str] | None = Field(default=None, description="The tables that are in the way, at most 100.")
     runs: list[str] | None = Field(default=None, description="The runs that are in the way, the newest first.")

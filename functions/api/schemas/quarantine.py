@@ -8,17 +8,19 @@ from uuid import UUID
 
 from pydantic import Field
 
-from functions.api.schemas.audit import RUN_ID
+from functions.api.schemas.audit import RunIdText
 from functions.api.schemas.fields import Answer, Paged, Pagination, Plain, TableText
+
+type QuarantineState = Literal["open", "resolved"]
 
 
 class QuarantineQuery(Paged):
     """Which rows."""
 
     table: TableText | None = None
-    run_id: Annotated[str, Field(pattern=RUN_ID)] | None = None
+    run_id: RunIdText | None = None
     reason: Annotated[Plain, Field(max_length=100, description="Such as too_long, null_in_not_null.")] | None = None
-    state: Literal["open", "resolved"] | None = Field(
+    state: QuarantineState | None = Field(
         default=None, description="resolved: a later run has published the row's scope anew."
     )
 

@@ -14,7 +14,12 @@ class SuggestionQuery(Query):
     """For which source, and which table."""
 
     source: Annotated[
-        str, Field(pattern=r"^[^.\u0000-\u001f`]+\.[^.\u0000-\u001f`]+\.[^.\u0000-\u001f`]+$", max_length=500)
+        str,
+        Field(
+            pattern=r"^[^.\u0000-\u001f`]+\.[^.\u0000-\u001f`]+\.[^.\u0000-\u001f`]+$",
+            max_length=500,
+            description="A BigQuery table or view, as project.dataset.table.",
+        ),
     ]
     table: TableText
 

@@ -10,6 +10,8 @@ from pydantic import Field
 
 from functions.api.schemas.fields import Answer, Body, Paged, Pagination, TableText
 
+type PublishState = Literal["kept", "expired", "rolled_back"]
+
 
 class RollbackRequest(Body):
     """What to take back, and why."""
@@ -41,7 +43,7 @@ class Publish(Answer):
 
     run_id: UUID
     published_at: datetime
-    state: Literal["kept", "expired", "rolled_back"] = Field(description="Only what is kept can be taken back.")
+    state: PublishState = Field(description="Only what is kept can be taken back.")
     was_empty: bool = Field(description="Whether the table had no row before.")
     rows_inserted: int
     rows_updated: int

@@ -12,12 +12,14 @@ from functions.api.schemas.backfills import BackfillRequest
 from functions.api.schemas.fields import (
     Answer,
     Body,
+    Handler,
     Paged,
     Pagination,
     Query,
     Rollback,
     RunMode,
     RunState,
+    TablePhase,
     TableText,
     TaskState,
     Trigger,
@@ -42,20 +44,19 @@ class TriggerHeaders(Query):
     idempotency_key: IdempotencyKey = None
 
 
-_NOT_NULL: dict[str, Any] = {"not": {"type": "null"}}
+type TriggerMode = Literal["live", "shadow", "dry_run"]
+type ReplaySnapshot = Literal["original", "new"]
+type SliceState = Literal["pending", "running", "done"]
 _OF_NAMED_TABLES: dict[str, Any] = {
-    "anyOf": [
-        {"properties": {"backfill": {"type": "null"}}},
-        {
-            "required": ["tables", "backfill"],
-            "properties": {
-                "tables": _NOT_NULL,
-                "backfill": _NOT_NULL,
-                "force": {"const": False},
-                "mode": {"not": {"const": "dry_run"}},
-            },
+    "if": {"required": ["backfill"], "properties": {"backfill": {"type": "object"}}},
+    "then": {
+        "required": ["tables"],
+        "properties": {
+            "tables": {"type": "array"},
+            "force": {"const": False},
+            "mode": {"not": {"const": "dry_run"}},
         },
-    ]
+    },
 }
 """What the validator of a trigger says, for readers of the document."""
 
@@ -71,7 +72,7 @@ class TriggerRequest(Body):
     force: bool = Field(
         default=False, description="Read and compare everything anew, and do not mind the last hour's refresh."
     )
-    mode: Literal["live", "shadow", "dry_run"] | None = Field(
+    mode: TriggerMode | None = Field(
         default=None,
         description="How far to go; absent: as each table is registered. It may ask for less than that, never for "
         "more. shadow refreshes the table's shadow; dry_run reports what a refresh would do, and does nothing.",
@@ -105,7 +106,7 @@ class ReplayAccepted(RunAccepted):
 
     replay_of: UUID
     tables: list[str]
-    snapshot: Literal["original", "new"]
+    snapshot: ReplaySnapshot
     snapshot_at: datetime | None = Field(
         description="Of the original run; null for a new one, which is taken when the run is planned."
     )
@@ -123,7 +124,7 @@ class Slice(Answer):
     """A part of a table that is read by one job."""
 
     slice_no: int
-    status: Literal["pending", "running", "done"]
+    status: SliceState
     scopes: int
     scope_from: str | None
     scope_to: str | None
@@ -143,10 +144,10 @@ class RunTable(Answer):
     """A table's part in a run."""
 
     table: str
-    handler: str
+    handler: Handler
     mode: RunMode
     status: TaskState
-    phase: Literal["planning", "loading", "staged", "publishing"]
+    phase: TablePhase
     publish_group: str | None = Field(description="Tables of the run with the same one are published together.")
     waits_for: list[str] | None = Field(
         description="Of a staged table: those of its publish group that are not staged yet. Of one that has not begun: "
@@ -221,7 +222,7 @@ class RunSummary(Answer):
 class RunsQuery(Paged):
     """Which runs."""
 
-    status: RunState | None = None
+    status: RunState | None = Field(default=None, description="Only those that are so now.")
 
 
 class Runs(Answer):

@@ -18,10 +18,8 @@ class PromoteRequest(Body):
 
     model_config = ConfigDict(
         json_schema_extra={
-            "anyOf": [
-                {"properties": {"force": {"const": False}}},
-                {"required": ["reason"], "properties": {"reason": {"not": {"type": "null"}}}},
-            ]
+            "if": {"required": ["force"], "properties": {"force": {"const": True}}},
+            "then": {"required": ["reason"], "properties": {"reason": {"type": "string"}}},
         }
     )
 
@@ -58,7 +56,7 @@ class Demoted(Answer):
 class ShadowQuery(Query):
     """How far back."""
 
-    days: Annotated[int, Field(ge=1, le=366), FROM_TEXT] = 30
+    days: Annotated[int, Field(ge=1, le=366, description="Days (UTC) back."), FROM_TEXT] = 30
 
 
 class ScopeDifference(Answer):

@@ -8,19 +8,39 @@ from uuid import UUID
 
 from pydantic import Field
 
-from functions.api.schemas.fields import Answer, EndedState, Rollback, RunMode
+from functions.api.schemas.fields import Answer, EndedState, Handler, Rollback, RunMode, TableMode, TablePhase
 
-TableState = Literal[
+type TableState = Literal[
     "never_refreshed", "disabled", "queued", "running", "success", "no_new_data", "warning", "held", "failed", "skipped"
 ]
-OverallStatus = Literal["healthy", "degraded", "failing"]
+type AlertSeverity = Literal["critical", "warning"]
+type AlertKind = Literal[
+    "stale",
+    "failed",
+    "held",
+    "quarantined",
+    "skipped",
+    "never_refreshed",
+    "not_refreshed",
+    "missing",
+    "data_late",
+    "backfill_failed",
+    "sweep_silent",
+    "schedule_silent",
+    "messages_owed",
+    "dead_letters",
+    "not_equal",
+    "not_verified",
+    "webhook_failing",
+]
+type OverallStatus = Literal["healthy", "degraded", "failing"]
 
 
 class Progress(Answer):
     """How far a table's refresh is."""
 
     run_id: UUID
-    phase: Literal["planning", "loading", "staged", "publishing"]
+    phase: TablePhase
     attempt: int
     started_at: datetime | None
     waiting_for: str | None = Field(description="Why it is tried again only later.")
@@ -47,8 +67,8 @@ class TableStatus(Answer):
     """One table as it stands."""
 
     table: str
-    handler: str
-    mode: str
+    handler: Handler
+    mode: TableMode
     priority: int
     frequency_hours: int
     interval_hours: int = Field(description="How often it can be refreshed at best: its frequency in whole triggers.")
@@ -163,26 +183,8 @@ class Facts(Answer):
 class Alert(Answer):
     """Something that a person should know, and what to do about it."""
 
-    severity: Literal["critical", "warning"]
-    kind: Literal[
-        "stale",
-        "failed",
-        "held",
-        "quarantined",
-        "skipped",
-        "never_refreshed",
-        "not_refreshed",
-        "missing",
-        "data_late",
-        "backfill_failed",
-        "sweep_silent",
-        "schedule_silent",
-        "messages_owed",
-        "dead_letters",
-        "not_equal",
-        "not_verified",
-        "webhook_failing",
-    ]
+    severity: AlertSeverity
+    kind: AlertKind
     table: str | None
     message: str
     what_to_do: str

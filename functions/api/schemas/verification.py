@@ -8,8 +8,10 @@ from uuid import UUID
 
 from pydantic import Field
 
-from functions.api.schemas.audit import RUN_ID
-from functions.api.schemas.fields import FROM_TEXT, MAX_PAGE_SIZE, Answer, Body, Plain, Query, TableText
+from functions.api.schemas.audit import RunIdText
+from functions.api.schemas.fields import FROM_TEXT, MAX_PAGE_SIZE, TRUE_OR_FALSE, Answer, Body, Plain, Query, TableText
+
+type Consequence = Literal["warn", "hold"]
 
 
 class VerifyRequest(Body):
@@ -24,13 +26,13 @@ class OutcomesQuery(Query):
     """Which checks."""
 
     table: TableText | None = None
-    run_id: Annotated[str, Field(pattern=RUN_ID)] | None = None
+    run_id: RunIdText | None = None
     metric: Annotated[Plain, Field(max_length=100, description="Such as verified_table.")] | None = None
-    passed: Literal["true", "false"] | None = None
+    passed: Annotated[bool, TRUE_OR_FALSE] | None = Field(default=None, description="Only those that did, or did not.")
     cursor: Annotated[int, Field(ge=1, le=10**18, description="next_cursor of the page before."), FROM_TEXT] | None = (
         None
     )
-    limit: Annotated[int, Field(ge=1, le=MAX_PAGE_SIZE), FROM_TEXT] = 50
+    limit: Annotated[int, Field(ge=1, le=MAX_PAGE_SIZE, description="Items of a page."), FROM_TEXT] = 50
 
 
 class CheckOutcome(Answer):
@@ -43,7 +45,7 @@ class CheckOutcome(Answer):
     metric: str
     value: float | None
     threshold: float | None
-    outcome: Literal["warn", "hold"] = Field(description="What follows where it is not passed.")
+    outcome: Consequence = Field(description="What follows where it is not passed.")
     passed: bool
     details: dict[str, Any]
     checked_at: datetime

@@ -6,11 +6,11 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from functions.api.schemas.fields import FROM_TEXT, MAX_PAGE_SIZE, Answer, Body, Moment, Plain, Query
 
-EventType = Literal[
+type EventType = Literal[
     "refresh.completed",
     "refresh.failed",
     "refresh.warning",
@@ -18,8 +18,9 @@ EventType = Literal[
     "refresh.recovered",
     "data.stale",
 ]
-State = Literal["enabled", "disabled"]
-DeliveryState = Literal["pending", "delivered", "failed"]
+type EndpointState = Literal["enabled", "disabled"]
+type EndpointKind = Literal["standard", "slack"]
+type DeliveryState = Literal["pending", "delivered", "failed"]
 
 _NAMED_URL = (
     r"^https://([A-Za-z0-9]([A-Za-z0-9-]{0,20}[A-Za-z0-9])?\.){1,5}[A-Za-z]([A-Za-z0-9-]{0,20}[A-Za-z0-9])?"
@@ -50,7 +51,7 @@ class WebhookDraft(Body):
     """A new endpoint."""
 
     url: _Url
-    kind: Literal["standard", "slack"] = Field(
+    kind: EndpointKind = Field(
         default="standard",
         description="standard: the event, signed. slack: a message for an incoming webhook of Slack.",
     )
@@ -66,22 +67,9 @@ class WebhookChange(Body):
     description: _Description | None = None
     events: _Events | None = None
     tables: _Tables | None = None
-    state: State | None = Field(
+    state: EndpointState | None = Field(
         default=None, description="enabled: starts afresh. disabled: what is owed is kept, and can be sent later."
     )
-
-
-class WebhookHeaders(Query):
-    """Headers of calls that change an endpoint."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-    if_match: Annotated[
-        str | None,
-        Field(
-            alias="If-Match", pattern=r'^(\*|"[0-9]{1,18}")$', description="The ETag that was read, to lose no change."
-        ),
-    ] = None
 
 
 class Webhook(Answer):
@@ -89,11 +77,11 @@ class Webhook(Answer):
 
     endpoint_id: UUID
     url: str = Field(description="Of slack only the host and the last characters.")
-    kind: Literal["standard", "slack"]
+    kind: EndpointKind
     description: str
     events: list[EventType]
     tables: list[str]
-    state: State
+    state: EndpointState
     disabled_reason: str | None
     failing_since: datetime | None = Field(description="First failed attempt after the last that succeeded.")
     paused_until: datetime | None = Field(description="Until when the receiver asked to be left alone.")
@@ -140,9 +128,9 @@ class DeliveryOwed(Answer):
 class DeliveriesQuery(Query):
     """Which deliveries."""
 
-    limit: Annotated[int, Field(ge=1, le=MAX_PAGE_SIZE), FROM_TEXT] = 50
+    limit: Annotated[int, Field(ge=1, le=MAX_PAGE_SIZE, description="Items of a page."), FROM_TEXT] = 50
     after: UUID | None = Field(default=None, description="The delivery that the page before ended with.")
-    state: DeliveryState | None = None
+    state: DeliveryState | None = Field(default=None, description="Only those that are so now.")
 
 
 class WebhookDelivery(Answer):
