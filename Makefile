@@ -21,6 +21,7 @@ check: setup ## format, lint, types, import contract, shell and Terraform
 
 test: setup ## all tests that need no cloud; what is skipped is named with its reason
 	infra/setup/browser.sh
+	infra/setup/clients.sh
 	$(BIN)/python -m pytest -rs -n $(TEST_PROCESSES)
 
 demo: setup ## two days of refreshes on this machine, with a proof that targets equal sources

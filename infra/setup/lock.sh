@@ -13,3 +13,5 @@ compile() {
 compile "$@" --all-extras pyproject.toml --output-file requirements-dev.txt
 # What is deployed is part of what was tested, in the same versions.
 compile --constraint requirements-dev.txt pyproject.toml --output-file requirements.txt
+# Generators of other clients stay apart: what they ask for must not decide what the project has.
+compile "$@" tests/clients/requirements.in --output-file tests/clients/requirements.txt

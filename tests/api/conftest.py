@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from werkzeug.serving import make_server
 from werkzeug.test import TestResponse
 
 from functions.api.access import Bucket
 from functions.api.app import create_app
 from shared import wiring
+from shared.domain.errors import InvalidRegistration
+from shared.ports import SourceTable
 from tests.support.control_plane import ControlPlane
 
 OPERATOR = "operator-token-of-the-tests"
@@ -88,6 +92,26 @@ def api(plane: ControlPlane, monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
     forget()
     yield Api(plane)
     forget()
+
+
+@pytest.fixture
+def served(api: Api, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The application on a port of its own, with three tables, none of whose sources exists."""
+
+    def describe(reference: str) -> SourceTable:
+        raise InvalidRegistration(f"source {reference} does not exist in BigQuery: correct `source`")
+
+    monkeypatch.setenv("WEBHOOK_SECRET_KEY", "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=")
+    forget()
+    api.plane.register("a", "b", "c")
+    monkeypatch.setattr(api.plane.source, "describe", describe, raising=False)
+    monkeypatch.setattr(api.plane.bus, "check", lambda: None, raising=False)
+    server = make_server("127.0.0.1", 0, create_app(bucket=Bucket(rate=1e6, burst=10**6)), threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
 
 
 def forget() -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import subprocess
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,6 +16,7 @@ from shared.domain.errors import ConfigurationError
 from shared.domain.webhooks import EndpointKind
 from shared.webhooks.request import signature_headers
 from shared.webhooks.sealing import new_secret
+from tests.support import other_clients
 from tests.support.raw_receiver import Posted, RawReceiver
 from tests.support.webhooks import ACTOR, Webhooks
 
@@ -83,7 +82,7 @@ def test_without_overlap_the_old_secret_is_forgotten_at_once(webhooks: Webhooks,
 
 
 def test_another_languages_library_verifies(webhooks: Webhooks, receiver: RawReceiver) -> None:
-    modules = _node_modules()
+    modules = other_clients.node_modules("standardwebhooks")
     _, secret = webhooks.add(receiver.url())
     webhooks.announce(data={"error": "ümläut \N{SNOWMAN}"})
     posted = receiver.requests[0]
@@ -162,19 +161,6 @@ def test_a_secret_that_cannot_be_opened_is_the_deliverys_trouble_alone(
     webhooks.announce()
     assert [one.line for one in receiver.requests] == ["POST /fine HTTP/1.1"]
     assert sorted(webhooks.states()) == ["delivered", "pending"]
-
-
-def _node_modules() -> Path:
-    """Where `standardwebhooks` was installed by npm; the test is skipped, with the reason, where it is not."""
-    if shutil.which("node") is None:
-        pytest.skip("node is not installed")
-    modules = Path(os.environ.get("REFRESH_TEST_NODE_MODULES", "node_modules")).absolute()
-    if not (modules / "standardwebhooks").is_dir():
-        pytest.skip(
-            "npm's standardwebhooks is not installed: npm install --prefix FOLDER standardwebhooks,"
-            " then REFRESH_TEST_NODE_MODULES=FOLDER/node_modules"
-        )
-    return modules
 
 
 def _node(modules: Path, secret: str, posted: Posted) -> subprocess.CompletedProcess[str]:
