@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated
 
 import typer
@@ -14,6 +15,7 @@ from infra.cli.output import quoted
 from infra.cli.session import Json, Session, Yes, confirm, opened, table_name
 
 app = typer.Typer(no_args_is_help=True, help="Which tables are registered, and new ones.")
+_SOURCE = re.compile(r"[^.\x00-\x1f`]+\.[^.\x00-\x1f`]+\.[^.\x00-\x1f`]+")
 
 
 @app.command("list")
@@ -31,6 +33,12 @@ def names(context: typer.Context, json: Json = False) -> None:
         session.out.line(one["table"])
 
 
+def _source(text: str) -> str:
+    if text.startswith("sql:") or _SOURCE.fullmatch(text):
+        return text
+    raise typer.BadParameter(f"{text} is neither project.dataset.table, without backticks, nor sql:NAME")
+
+
 @app.command("add")
 def add(
     context: typer.Context,
@@ -38,7 +46,10 @@ def add(
         str, typer.Argument(metavar="TABLE", help="The target in Postgres, as schema.name.", callback=table_name)
     ],
     source: Annotated[
-        str, typer.Option(metavar="SOURCE", help="BigQuery table or view, project.dataset.table, or sql:NAME.")
+        str,
+        typer.Option(
+            metavar="SOURCE", help="BigQuery table or view, project.dataset.table, or sql:NAME.", callback=_source
+        ),
     ],
     fields: Annotated[
         list[str] | None,

@@ -14,6 +14,7 @@ import urllib3
 from typer.testing import CliRunner
 
 from infra.cli.app import app, command_names
+from infra.cli.errors import CommandError, Exit
 from infra.cli.examples import EXAMPLES
 from infra.cli.operations import COMMANDS, in_commands
 from infra.cli.session import Options
@@ -84,9 +85,10 @@ def test_every_example_is_read_as_the_command_would(example: str) -> None:
     command.make_context("refreshctl", words, obj=Options())
 
 
-@pytest.mark.parametrize(
-    "name", ["", *sorted({name.split(" ")[0] for name in command_names() if " " in name}), *command_names()]
-)
+_GROUPS = sorted({name.partition(" ")[0] for name in command_names() if " " in name})
+
+
+@pytest.mark.parametrize("name", ["", *_GROUPS, *command_names()])
 def test_the_help_fits_a_terminal_and_cuts_nothing_short(name: str) -> None:
     done = CliRunner().invoke(app, [*name.split(), "--help"], env={"COLUMNS": "80"}, obj=Options())
     assert done.exit_code == 0, done.output
@@ -106,3 +108,32 @@ def test_what_only_some_commands_need_is_not_loaded_for_all() -> None:
     heavy = ("urllib3", "ssl", "rich.console", "rich.progress", "requests", "google.auth", "flask", "pydantic")
     done = subprocess.run([sys.executable, "-c", code, *heavy], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.split() == []
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["tables", "add", "shop.orders", "--source", "orders"], "orders is neither project.dataset.table"),
+        (["config", "get", "orders"], "orders is no table's name, which is like schema.name"),
+        (
+            ["backfill", "start", "a.b", "--from", "May", "--to", "2025-06-01"],
+            "May is no day, which is like 2025-01-31",
+        ),
+        (["trigger", "--mode", "fast"], "fast"),
+    ],
+)
+def test_what_cannot_be_meant_is_told_before_the_api_is_asked(words: list[str], said: str) -> None:
+    done = CliRunner().invoke(app, words, obj=Options(), env={"API_URL": "http://127.0.0.1:1", "API_TOKEN": "x"})
+    assert done.exit_code == 2
+    assert said in " ".join(done.output.split())
+
+
+@pytest.mark.parametrize("url", ["refresh.example.com", "http://", "http://127.0.0.1:99999", "http://a b"])
+def test_an_address_that_is_none_is_told(url: str) -> None:
+    with pytest.raises(CommandError, match="which is no address") as wrong:
+        _ = Options(url=url).api
+    assert wrong.value.code is Exit.USAGE
+
+
+def test_the_address_may_be_that_of_the_calls() -> None:
+    assert Options(url="http://127.0.0.1:8080/api/refresh/", token="x").api.url == "http://127.0.0.1:8080"
