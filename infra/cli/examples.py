@@ -40,6 +40,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "tables list": ("refreshctl tables list",),
     "tables add": (
         "refreshctl tables add shop.orders --source my-project.shop.orders --ddl | psql",
+        "refreshctl tables add shop.orders --source my-project.shop.orders --preview",
         "refreshctl tables add shop.orders --source my-project.shop.orders --set priority=50",
         "refreshctl tables add shop.orders_by_day --source sql:orders_by_day --set scope_column=day",
     ),

@@ -33,6 +33,7 @@ COMMANDS = {
     "GET /quality": "quality",
     "GET /quarantine": "quarantine list",
     "GET /registration-suggestion": "tables add --ddl",
+    "POST /registration-preview": "tables add --preview",
     "GET /runs": "runs",
     "GET /runs/{run_id}": "run {run_id}",
     "GET /runs/{run_id}/dry-run-report": "report {run_id}",

@@ -56,6 +56,9 @@ def add(
         typer.Option("--set", metavar="FIELD=VALUE", help="Another value than the suggested one; may be repeated."),
     ] = None,
     ddl_only: Annotated[bool, typer.Option("--ddl", help="Only write the CREATE TABLE that suits the source.")] = False,
+    preview: Annotated[
+        bool, typer.Option("--preview", help="Show what the checks find, column by column; register nothing.")
+    ] = False,
     yes: Yes = False,
     json: Json = False,
 ) -> None:
@@ -72,6 +75,9 @@ def add(
         _show_ddl(session, suggested)
         return
     registration = suggested["registration"] | parse_fields(fields or [])
+    if preview:
+        _show_preview(session, session.api.send("POST", "/registration-preview", registration).document)
+        return
     if not session.out.as_json:
         session.out.lines((name, shown(value)) for name, value in registration.items())
         for note in suggested["notes"]:
@@ -91,6 +97,28 @@ def add(
         if made.note:
             session.out.line(f"Note: {made.note}")
         session.out.line(f"{table} is registered; refresh it now by: refreshctl trigger {quoted(table)} --watch")
+
+
+def _show_preview(session: Session, found: Document) -> None:
+    if session.out.as_json:
+        session.out.json(found)
+        return
+    names = ("source", "source_type", "name", "type")
+    if found["columns"]:
+        session.out.table(
+            ("source column", "type", "table's column", "its type"),
+            ([one[name] for name in names] for one in found["columns"]),
+        )
+    session.out.lines(
+        (
+            ("key", ", ".join(found["key_columns"]) or "none: equal rows are kept as often as they come"),
+            ("left out", ", ".join(found["ignored_columns"]) or None),
+            ("fed by nothing", ", ".join(found["unfed_columns"]) or None),
+            ("the table", "is empty" if found["target_is_empty"] else "has rows, which become those of its source"),
+            ("not checked", found["note"]),
+        )
+    )
+    session.out.line("Nothing was registered.")
 
 
 def _suggested(session: Session, table: str, source: str) -> Document:

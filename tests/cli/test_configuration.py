@@ -115,6 +115,10 @@ def test_a_table_is_added_with_what_its_source_suggests(refreshctl: Operator) ->
     assert missing.code == 5
     assert ddl in missing.err
     refreshctl.system.sql(ddl)
+    found = refreshctl.well("tables", "add", copies, "--source", source, "--preview").out
+    assert "NUMERIC" in found
+    assert "Nothing was registered." in found
+    assert refreshctl("config", "get", copies).code == 5
     assert refreshctl("tables", "add", copies, "--source", source).code == 2
     refreshctl.well("tables", "add", copies, "--source", source, "--yes")
     made = refreshctl.well("tables", "add", table, "--source", source, "--set", "priority=5", "--yes", "--json").json
