@@ -34,6 +34,7 @@ from tests.support.control_plane import RecordingBus
 from tests.support.engine import Engine
 from tests.support.invariants import check_invariants
 from tests.support.orders import Orders
+from tests.support.otlp_receiver import OtlpReceiver
 from tests.support.waiting import wait_for
 
 _ROWS = 40_000
@@ -42,7 +43,13 @@ _GRACE_SECONDS = 10.0
 
 
 @pytest.fixture
-def function(engine: Engine, bigquery_env: BigQueryEnv, tmp_path: Path) -> Iterator[Function]:
+def traces() -> Iterator[OtlpReceiver]:
+    with OtlpReceiver() as receiver:
+        yield receiver
+
+
+@pytest.fixture
+def function(engine: Engine, bigquery_env: BigQueryEnv, tmp_path: Path, traces: OtlpReceiver) -> Iterator[Function]:
     """The generic worker as the platform starts it, with small chunks."""
     with Broker() as broker, tempfile.TemporaryDirectory(prefix="refresh-") as run_dir:
         create_topics(broker.address, bigquery_env.project)
@@ -53,6 +60,7 @@ def function(engine: Engine, bigquery_env: BigQueryEnv, tmp_path: Path) -> Itera
             "BIGQUERY_STORAGE_EMULATOR_HOST": bigquery_env.grpc_address,
             "PUBSUB_EMULATOR_HOST": broker.address,
             "REFRESH_CHUNK_ROWS": str(_CHUNK_ROWS),
+            "REFRESH_TRACES": traces.url,
         }
         function = Function("generic", root=ROOT, env=env, log=tmp_path / "generic.log", run_dir=Path(run_dir))
         function.launch()
@@ -84,9 +92,12 @@ def checkpoint(engine: Engine, message: TableMessage) -> Row:
     return rows[0] if rows else {"rows_received": 0}
 
 
+@pytest.mark.parametrize("traced", [True, False], ids=["traced", "nobody_takes_the_traces"])
 def test_sigterm_in_the_middle_of_a_slice_loses_nothing_and_nothing_is_read_twice(
-    engine: Engine, function: Function
+    engine: Engine, function: Function, traces: OtlpReceiver, traced: bool
 ) -> None:
+    if not traced:
+        traces.answers.clear()
     orders = Orders(engine, scope_column=None)
     engine.bigquery(
         "INSERT INTO `{d}.orders` SELECT n, DATE '2025-02-01', CONCAT('customer ', n), 1.5"
@@ -105,6 +116,8 @@ def test_sigterm_in_the_middle_of_a_slice_loses_nothing_and_nothing_is_read_twic
         assert answer.result() == 200
 
     assert took < _GRACE_SECONDS
+    names = {one.name for one in traces.spans}
+    assert names >= {"refresh table", "load slice"} or not traced, "what was traced until then is sent before the end"
     left = checkpoint(engine, message)
     assert 0 < left["rows_received"] < _ROWS
     assert (left["status"], left["lease_until"], left["attempt"]) == ("pending", None, 0)

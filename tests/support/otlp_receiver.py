@@ -32,6 +32,9 @@ class OtlpReceiver:
         self.spans: list[Seen] = []
         self.posts = 0
         self.status = status
+        self.answers = threading.Event()
+        """Cleared, it takes requests and answers none of them."""
+        self.answers.set()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
         self.url = f"http://127.0.0.1:{self._server.server_port}/v1/traces"
@@ -47,6 +50,7 @@ class OtlpReceiver:
 
     def stop(self) -> None:
         """Take nothing any more. A second call does nothing."""
+        self.answers.set()
         if self._thread.is_alive():
             self._server.shutdown()
             self._server.server_close()
@@ -71,6 +75,7 @@ class OtlpReceiver:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 receiver.posts += 1
                 receiver._take(gzip.decompress(body) if self.headers.get("Content-Encoding") == "gzip" else body)
+                receiver.answers.wait()
                 self.send_response(receiver.status)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
