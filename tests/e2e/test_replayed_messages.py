@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import urllib.request
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -119,3 +120,67 @@ def test_a_seek_and_messages_published_anew_change_nothing(system: System) -> No
 @pytest.mark.timeout(400)
 def test_a_seek_on_googles_emulator_changes_nothing_either(official_system: System) -> None:
     _day_and_its_replays(official_system, "sought")
+
+
+def _publish(system: System, topic: str, body: dict[str, Any], **attributes: str) -> None:
+    with publisher(system.stack.pubsub.address) as client:
+        message = PubsubMessage(data=json.dumps(body).encode(), attributes=attributes)
+        client.publish(topic=f"projects/{PROJECT}/topics/{topic}", messages=[message])
+
+
+def _api(system: System, method: str, path: str) -> Any:
+    request = urllib.request.Request(
+        f"{system.stack.env['API_URL']}{path}",
+        method=method,
+        headers={"Authorization": f"Bearer {system.stack.env['API_TOKEN']}"},
+    )
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        return json.load(answer)
+
+
+def _letters(system: System, text: str) -> list[dict[str, Any]]:
+    """The dead letters whose message has the text, newest first."""
+    listed = _api(system, "GET", "/api/refresh/dead-letters")["items"]
+    return [one for one in listed if text in one["payload"]]
+
+
+def _dead_letters(system: System, schema: str) -> None:
+    """A message that nobody can read is listed with its reason; one that was given up is sent again, and does its work.
+
+    Its run is never swept, so nothing else can have done it.
+    """
+    system.bigquery(f"CREATE SCHEMA {schema}")
+    system.bigquery(f"CREATE TABLE {schema}.given_up (id INT64)")
+    system.bigquery(f"INSERT INTO {schema}.given_up VALUES (1), (2)")
+    system.sql(f"CREATE SCHEMA {schema}")
+    system.sql(f"CREATE TABLE {schema}.given_up (id bigint PRIMARY KEY)")
+    system.register(f"{schema}.given_up", f"{PROJECT}.{schema}.given_up")
+
+    _publish(system, "refresh-generic", {"version": 7, "run_id": schema})
+    (poison,) = wait_for(lambda: _letters(system, schema), "the poison message", timeout=120)
+    assert (poison["topic"], poison["reason"]) == ("refresh-generic", "unknown_version: 7, only 1 is known")
+    _api(system, "POST", f"/api/refresh/dead-letters/{poison['dead_letter_id']}/send")
+    wait_for(lambda: len(_letters(system, schema)) == 2, "the poison message again", timeout=120)
+
+    with system.store.transaction() as session:
+        (asked,) = session.run("SELECT refresh.request_run(ARRAY[:table]) AS run_id", table=f"{schema}.given_up")
+        session.run("DELETE FROM refresh.refresh_outbox WHERE payload ->> 'run_id' = :run", run=str(asked["run_id"]))
+    lost: dict[str, Any] = {"version": 1, "kind": "manual", "run_id": str(asked["run_id"])}
+    forwarded = {"CloudPubSubDeadLetterSourceSubscription": "refresh-schedule-push"}
+    _publish(system, "refresh-dead-letter", lost, **forwarded)
+    (letter,) = wait_for(lambda: _letters(system, lost["run_id"]), "the letter", timeout=120)
+    assert (letter["topic"], letter["reason"]) == ("refresh-schedule", "delivery_attempts_exhausted")
+    assert system.sql(f"SELECT count(*) AS n FROM {schema}.given_up") == [{"n": 0}]
+    _api(system, "POST", f"/api/refresh/dead-letters/{letter['dead_letter_id']}/send")
+    wait_for(lambda: system.sql(f"SELECT FROM {schema}.given_up"), "the refresh", timeout=120)
+    assert len(system.sql(f"SELECT FROM {schema}.given_up")) == 2
+
+
+@pytest.mark.timeout(400)
+def test_dead_letters_are_listed_and_sent_again(system: System) -> None:
+    _dead_letters(system, "dead")
+
+
+@pytest.mark.timeout(400)
+def test_dead_letters_on_googles_emulator_too(official_system: System) -> None:
+    _dead_letters(official_system, "dead")
