@@ -155,6 +155,20 @@ def figures(rows: list[Any]) -> dict[str, Any]:
     }
 
 
+def test_percentiles_are_those_that_one_reckons_by_hand(api: Api) -> None:
+    """Of ten durations the fifth and the tenth, of twenty the tenth and the nineteenth: today's, yesterday's, both."""
+    api.plane.register("a")
+    for seconds in range(1, 11):
+        add(api, NOW, seconds=seconds)
+        add(api, NOW - timedelta(days=1), seconds=seconds * 100)
+    metrics = api.get("/api/refresh/metrics?days=3")
+    for days in (metrics, api.get("/api/refresh/metrics?days=3&table=public.a")):
+        found = [(day["duration_p50_ms"], day["duration_p95_ms"]) for day in days["per_day"]]
+        assert sorted(found) == [(5_000, 10_000), (500_000, 1_000_000)]
+        for whole in (days["overall"], days["per_table"][0]):
+            assert (whole["duration_p50_ms"], whole["duration_p95_ms"]) == (10_000, 900_000)
+
+
 def test_percentiles_of_many_tasks_a_day_are_close(api: Api) -> None:
     """Of more than 200 tasks a day the overall ones are put together from quantiles."""
     api.plane.register("a")
