@@ -113,3 +113,15 @@ def test_poison_lands_in_the_dead_letter_topic_and_is_acknowledged(
     (letter,) = received("refresh-dead-letter")
     assert letter["reason"] == "unknown_version: 2, only 1 is known"
     assert letter["payload"] == '{"version":2,"kind":"daily"}'
+
+
+@pytest.mark.parametrize(("setting", "runs"), [("* * * * *", 1), ("off", 0)])
+def test_a_sweep_asks_for_the_verification_that_the_setting_wants(
+    plane: ControlPlane, push: Push, monkeypatch: pytest.MonkeyPatch, setting: str, runs: int
+) -> None:
+    monkeypatch.setenv("REFRESH_VERIFY_SCHEDULE", setting)
+    plane.register("a")
+    plane.run("UPDATE refresh.refresh_table_registry SET scanned_snapshot_at = now()")
+    push(b'{"version":1,"kind":"sweep"}')
+    asked = plane.run("SELECT FROM refresh.refresh_run WHERE idempotency_key LIKE 'schedule:verify:%'")
+    assert len(asked) == runs
