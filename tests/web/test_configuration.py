@@ -70,6 +70,7 @@ def test_what_is_wrong_is_said_at_the_field(table: Api, visit: Visit) -> None:
     page.get_by_label("depends_on").fill("{}")
     review(page)
     expect(page.locator("#priority-wrong")).to_contain_text("less than or equal to 1000")
+    expect(page.get_by_label("priority")).to_be_focused()
     expect(page.get_by_label("priority")).to_have_value("5000")
     page.get_by_label("priority").fill("5")
     page.get_by_label("depends_on").fill('{"public.nowhere": "hard"}')

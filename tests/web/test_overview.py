@@ -63,6 +63,7 @@ def test_a_table_that_is_not_equal_leads_to_its_verification_and_to_force(api: A
     api.plane.deliver_owed()
     page = visit().open("/")
     expect(page.get_by_role("heading", level=1)).to_contain_text("one table differs from its source")
+    expect(page.get_by_role("img", name="1 not equal")).to_be_visible()
     concern = page.locator(".alert")
     expect(concern.get_by_role("link", name="See its run")).to_have_attribute("href", f"/runs/{verification}")
     concern.get_by_role("link", name="Refresh …").click()

@@ -53,8 +53,16 @@ def test_several_tables_are_chosen_and_what_stands_against_it_is_said(api: Api, 
     api.plane.deliver_owed()
     assert set(api.plane.tasks()) == {"a", "c"}
     page.goto("/trigger?table=public.a")
+    expect(page.get_by_text("It is being refreshed just now")).to_be_visible()
     page.get_by_role("button", name="Refresh now").click()
     expect(page.get_by_role("alert")).to_contain_text("Already being refreshed: public.a.")
+
+
+def test_where_nothing_is_live_nothing_is_offered(api: Api, visit: Visit) -> None:
+    api.plane.register("a", mode="disabled")
+    page = visit().open("/trigger")
+    expect(page.get_by_text("there is nothing to refresh")).to_be_visible()
+    expect(page.get_by_role("button", name="Refresh now")).to_have_count(0)
 
 
 def test_a_form_that_is_sent_twice_makes_one_run(api: Api) -> None:

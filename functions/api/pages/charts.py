@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
 from functions.api.pages.words import State, state
@@ -25,12 +25,26 @@ class Share:
     width: float
 
 
-def shares(tables: Sequence[TableStatus]) -> list[Share]:
-    """The tables by how they stand, as parts of one bar; even the smallest can be seen."""
-    counted = Counter(_standing(one) for one in tables if one.mode == "live")
+def shares(tables: Sequence[TableStatus], differing: Set[str] = frozenset()) -> list[Share]:
+    """The tables by how they stand, as parts of one bar; even the smallest can be seen.
+
+    `differing`: those that a verification has found not to hold what their sources have.
+    """
+    standings = ((one.table, _standing(one)) for one in tables if one.mode == "live")
+    counted = Counter("not_equal" if name == "fresh" and table in differing else name for table, name in standings)
     order = [
         name
-        for name in ("fresh", "warning", "skipped", "held", "never_refreshed", "failed", "stale", "missing")
+        for name in (
+            "fresh",
+            "warning",
+            "skipped",
+            "held",
+            "never_refreshed",
+            "failed",
+            "stale",
+            "not_equal",
+            "missing",
+        )
         if counted[name]
     ]
     least = 12.0

@@ -79,7 +79,7 @@ def show() -> Response:
         summary=summary(counts, found),
         counts=counts,
         facts=facts,
-        shares=charts.shares(tables),
+        shares=charts.shares(tables, {one.table for one in facts.verifications if one.status == "warning"}),
         concerns=concerns(found, reason_of, busy),
         runs=_open_runs(tables),
         reason_of=reason_of,
