@@ -33,7 +33,7 @@ FROM (
         SELECT t.status, t.reason, t.error, t.run_id, t.finished_at
         FROM refresh.refresh_task t
         WHERE t.table_schema = r.table_schema AND t.table_name = r.table_name AND t.mode = coalesce(nullif(r.mode, 'disabled'), 'live')
-            AND t.finished_at IS NOT NULL AND NOT (SELECT n.request ? 'backfill' FROM refresh.refresh_run n WHERE n.run_id = t.run_id)
+            AND t.finished_at IS NOT NULL AND t.run_id NOT IN (SELECT n.run_id FROM refresh.refresh_run n WHERE n.request ? 'backfill')
         ORDER BY t.finished_at DESC
         LIMIT 1
     ) latest ON true
