@@ -18,8 +18,9 @@ WITH scopes AS (
 ), moved AS (
     DELETE FROM refresh.refresh_quarantine q
     WHERE q.run_id = :held_run AND q.table_schema = :schema AND q.table_name = :name
-    RETURNING q.slice_no, q.scope, q.reason, q.column_name, q.source_row, q.quarantined_at
+    RETURNING q.quarantine_id, q.slice_no, q.scope, q.reason, q.column_name, q.source_row, q.quarantined_at
 )
 INSERT INTO refresh.refresh_quarantine (run_id, table_schema, table_name, slice_no, scope, reason, column_name, source_row,
     quarantined_at)
 SELECT :run_id, :schema, :name, m.slice_no, m.scope, m.reason, m.column_name, m.source_row, m.quarantined_at FROM moved m
+ORDER BY m.quarantine_id
