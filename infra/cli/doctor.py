@@ -28,6 +28,15 @@ class Finding:
     ok: bool
     detail: str
     remedy: str | None = None
+    severity: str = "critical"
+    """Of what is not well: critical or warning, as the API's alerts have it."""
+
+    @property
+    def state(self) -> str:
+        """In a word."""
+        if self.ok:
+            return "ok"
+        return "failing" if self.severity == "critical" else "warning"
 
 
 def doctor(context: typer.Context, json: Json = False) -> None:
@@ -48,10 +57,15 @@ def doctor(context: typer.Context, json: Json = False) -> None:
     if code is Exit.OK and not all(one.ok for one in findings):
         code = Exit.NOT_WELL
     if session.out.as_json:
-        session.out.json({"ok": code is Exit.OK, "findings": [asdict(one) for one in findings]})
+        session.out.json(
+            {
+                "ok": code is Exit.OK,
+                "findings": [asdict(one) | {"severity": None if one.ok else one.severity} for one in findings],
+            }
+        )
     else:
         for one in findings:
-            session.out.line(state("ok" if one.ok else "failing"), f"{one.what}: {one.detail}")
+            session.out.line(state(one.state), f"{one.what}: {one.detail}")
             if one.remedy:
                 session.out.line(f"  → {one.remedy}")
     if code is not Exit.OK:
@@ -78,7 +92,9 @@ def _examine(session: Session) -> Iterator[Finding]:
     found = session.api.read("/status")
     for one in concerns(found["alerts"]):
         named = f" ({one.tables})" if one.tables else ""
-        yield Finding(what=one.about, ok=False, detail=one.message + named, remedy=one.what_to_do)
+        yield Finding(
+            what=one.about, ok=False, detail=one.message + named, remedy=one.what_to_do, severity=one.severity
+        )
     if not found["alerts"]:
         yield Finding(what="data", ok=True, detail=found["summary"])
 

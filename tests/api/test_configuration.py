@@ -200,6 +200,13 @@ def test_every_change_is_in_the_audit_with_who_and_what(api: Api) -> None:
     assert api.get("/api/refresh/audit?by=local:operator")["items"] == [entry]
 
 
+def test_who_asked_for_a_run_is_found_in_the_audit(api: Api) -> None:
+    api.plane.register("a")
+    run_id = api.trigger("public.a").get_json()["run_id"]
+    found = api.get("/api/refresh/audit?by=local:operator")["items"]
+    assert {(one["event"], one["run_id"]) for one in found} == {("run_created", run_id)}
+
+
 def test_without_the_api_the_audit_names_the_database_user(api: Api) -> None:
     api.plane.register("a")
     (entry,) = api.get("/api/refresh/audit?event=table_registered&table=public.a")["items"]

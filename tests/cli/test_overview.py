@@ -41,7 +41,7 @@ def test_the_doctor_says_what_to_do(refreshctl: Operator) -> None:
     table = refreshctl.table("orders")
     ill = refreshctl("doctor")
     assert ill.code == 1
-    assert f"failing {table}: It has never been refreshed." in ill.out
+    assert f"warning {table}: It has never been refreshed." in ill.out
     assert "→ Wait for the daily trigger" in ill.out
     stranger = refreshctl("doctor", env={"API_TOKEN": "wrong"})
     assert stranger.code == 4

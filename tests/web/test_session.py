@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,11 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.api.conftest import OPERATOR, VIEWER, Api, forget
+from tests.api.test_holds import run_id as held_run
+from tests.api.test_webhooks import Hooks, hooks
 from tests.web.conftest import Visit
+
+__all__ = ["held_run", "hooks"]
 
 SAME = {"Sec-Fetch-Site": "same-origin"}
 
@@ -174,6 +179,38 @@ def test_a_viewer_cannot_act_by_any_form(api: Api) -> None:
         given = {name: values.get(name, "7e0c2d1a-0000-4000-8000-000000000000") for name in rule.arguments}
         path = adapter.build(rule.endpoint, given, method="POST")
         assert api("POST", path, token=None, headers=SAME, data=form).status_code == 403, path
+
+
+_PATHS_TO_ACT = (
+    "/trigger?tables=public.a",
+    "/tables/new",
+    "/tables/public.a",
+    *(
+        f"/tables/public.a/{what}"
+        for what in ("configuration", "release", "refuse", "plan", "verify", "promote", "demote", "shadow")
+    ),
+    "/runs/{run}",
+    "/runs/{run}/replay",
+    "/runs/{run}/rollback",
+    "/backfills/new?table=public.a",
+    "/webhooks",
+    "/webhooks/new",
+    "/webhooks/{hook}",
+    *(f"/webhooks/{{hook}}/{what}" for what in ("enable", "disable", "rotate", "delete")),
+    "/dead-letters",
+    "/quarantine?table=public.a",
+)
+_FORM = re.compile(r'<form[^>]*method="post"[^>]*>.*?</form>', re.DOTALL)
+
+
+@pytest.mark.parametrize("path", _PATHS_TO_ACT)
+def test_a_viewer_is_offered_no_action(api: Api, held_run: str, hooks: Hooks, path: str) -> None:
+    made = hooks.create()
+    sign_in(api, token=VIEWER)
+    answer = api("GET", path.format(run=held_run, hook=made["endpoint_id"]), token=None)
+    assert answer.status_code == 200, path
+    acting = [form for form in _FORM.findall(answer.text) if 'action="/sign-out"' not in form and "<button" in form]
+    assert acting == []
 
 
 def test_a_link_signs_in_once(api: Api, visit: Visit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -57,7 +57,7 @@ class AuditQuery(Query):
     event: (
         Annotated[Plain, Field(max_length=100, description="Such as config_changed, run_created, task_failed.")] | None
     ) = None
-    by: Annotated[Plain, Field(max_length=300, description="Who made a change.")] | None = None
+    by: Annotated[Plain, Field(max_length=300, description="Who made a change, or asked for a run.")] | None = None
     from_: Annotated[Moment | None, Field(alias="from", description="Happened at or after.")] = None
     to: Annotated[Moment | None, Field(description="Happened before.")] = None
     cursor: Cursor | None = None
