@@ -13,6 +13,12 @@ from infra.cli.run_view import show_run
 _NOW = "2026-01-31T06:00:00Z"
 
 
+@pytest.fixture(autouse=True)
+def piped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lines of any width, whatever the runner of the tests says of its terminal."""
+    monkeypatch.delenv("COLUMNS", raising=False)
+
+
 def _status(number: int) -> dict[str, Any]:
     tables = [
         {

@@ -21,7 +21,7 @@ def test_the_exit_code_of_status_says_whether_all_is_well(refreshctl: Operator) 
     well = refreshctl.well("status", "--json").json
     assert well["overall_status"] == "healthy"
     shown = refreshctl.well("status", env=NARROW).out
-    assert shown.startswith("healthy 1 of 1 tables are fresh")
+    assert shown.startswith("healthy 1 of 1 table is fresh")
     assert max(map(len, shown.splitlines())) <= 80
     assert "\x1b" not in shown
 
