@@ -76,14 +76,16 @@ def test_promotion_is_refused_with_what_is_missing_and_then_made(api: Api, order
     assert changed["by"] == "local:operator"
 
 
-def test_a_shadow_is_neither_stale_nor_failing_nor_in_the_metrics(api: Api, orders: ShadowedOrders) -> None:
+def test_a_shadow_that_fails_is_a_warning_and_neither_stale_nor_in_the_metrics(api: Api, orders: ShadowedOrders) -> None:
     orders.engine.sql("UPDATE refresh.refresh_table_registry SET created_at = now() - interval '9 days'")
     orders.engine.bigquery("DROP TABLE `{d}.orders`")
     assert orders.shadow_run()["status"] == "failed"
     status = api.get("/api/refresh/status")
     (table,) = status["tables"]
     assert (table["mode"], table["status"], table["is_stale"]) == ("shadow", "failed", False)
-    assert (status["alerts"], status["overall_status"]) == ([], "healthy")
+    (alert,) = status["alerts"]
+    assert (alert["kind"], alert["severity"], status["overall_status"]) == ("failed", "warning", "degraded")
+    assert alert["message"].startswith("In mode shadow: The last refresh failed (invalid_registration)")
     assert api.get("/api/refresh/metrics")["overall"]["tasks"] == 0
 
 

@@ -91,7 +91,7 @@ def test_a_table_that_nothing_refreshes_any_more_is_told_once_its_data_is_old(ap
     refreshed(api, "b", hours_ago=24)
     api.plane.run("UPDATE refresh.refresh_table_registry SET mode = :mode WHERE table_name = 'b'", mode=mode)
     assert overview(api) == ("healthy", [])
-    assert summary(api) == "1 of 1 tables are fresh; nothing needs attention. Not refreshed: 1."
+    assert summary(api) == "1 of 1 table is fresh; nothing needs attention. Not refreshed: 1."
     shows(api, "b", hours_ago=72)
     assert overview(api) == ("degraded", [("warning", "not_refreshed", "public.b")])
     assert mode in alert(api, "not_refreshed")["message"]
