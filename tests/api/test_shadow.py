@@ -76,7 +76,9 @@ def test_promotion_is_refused_with_what_is_missing_and_then_made(api: Api, order
     assert changed["by"] == "local:operator"
 
 
-def test_a_shadow_that_fails_is_a_warning_and_neither_stale_nor_in_the_metrics(api: Api, orders: ShadowedOrders) -> None:
+def test_a_shadow_that_fails_is_a_warning_and_neither_stale_nor_in_the_metrics(
+    api: Api, orders: ShadowedOrders
+) -> None:
     orders.engine.sql("UPDATE refresh.refresh_table_registry SET created_at = now() - interval '9 days'")
     orders.engine.bigquery("DROP TABLE `{d}.orders`")
     assert orders.shadow_run()["status"] == "failed"

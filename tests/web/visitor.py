@@ -13,6 +13,10 @@ _GRAVE = ("serious", "critical")
 _RULES = {"rules": {"target-size": {"enabled": True}}}
 """Beside axe's own choice: what is pressed is at least 24 pixels large, or has room around it."""
 _WITHIN_MS = 10_000
+_TOO_WIDE = """[...document.querySelectorAll("main *")]
+    .filter((one) => one.getBoundingClientRect().right > window.innerWidth)
+    .slice(0, 5).map((one) => one.outerHTML.slice(0, 200))"""
+"""What sticks out of the window."""
 
 
 class Visitor:
@@ -52,7 +56,9 @@ class Visitor:
     def check_width(self) -> None:
         """Nothing of the page that is open is wider than the window."""
         wide, window = self.page.evaluate("[document.documentElement.scrollWidth, window.innerWidth]")
-        assert wide <= window, f"{self.page.url} is {wide} wide in a window of {window}"
+        assert wide <= window, (
+            f"{self.page.url} is {wide} wide in a window of {window}: {self.page.evaluate(_TOO_WIDE)}"
+        )
 
     def _heard(self, message: ConsoleMessage) -> None:
         if message.type in ("error", "warning") and not any(text in message.text for text in _EXPECTED):
