@@ -17,7 +17,7 @@ from shared.refresh import fence
 from shared.refresh.claim import task_parameters
 from shared.sql import statement
 from tests.conftest import BigQueryEnv
-from tests.support.aftermath import fresh_engine
+from tests.support.aftermath import fresh_engine, let_time_pass
 from tests.support.engine import Engine
 from tests.support.gates import Worker, cut_off_open_transactions, let_leases_end
 from tests.support.invariants import check_invariants
@@ -86,10 +86,18 @@ class Races:
         else:
             successor.started().stands()
         self._let_go(chance, zombie, successor)
+        if not successor.claimed and not zombie.published:
+            self._come_again(Worker(second, message))
         self.escaped += [error for error in (zombie.error, successor.error) if error is not None]
         self.taken_over += successor.claimed
         if successor.claimed and zombie.published:
             self.accepted.append(number)
+
+    def _come_again(self, later: Worker) -> None:
+        """The zombie was cut off, and gave its claim back before the successor came: its message comes again."""
+        let_time_pass(self.engine)
+        later.started().finish()
+        self.escaped += [later.error] if later.error is not None else []
 
     def _let_go(self, chance: random.Random, zombie: Worker, successor: Worker) -> None:
         """One after the other, as far as the first can end without the second, or both at once."""
