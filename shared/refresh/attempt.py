@@ -40,7 +40,8 @@ def load_task(runtime: Runtime, task: TaskId) -> Row:
 def attempt(runtime: Runtime, claim: Claim, message: TableMessage, task: Row, work: Callable[[], None]) -> bool:
     """Do the claimed work; whether this message goes on with the task. Every error has its one consequence here.
 
-    A claim that was taken over ends quietly, whatever it was that this worker then stumbled over.
+    A claim that was taken over ends quietly, whatever it was that this worker then stumbled over: an end is told once
+    it is written.
     """
     try:
         return _attempt(runtime, claim, message, task, work)
@@ -65,7 +66,6 @@ def _attempt(runtime: Runtime, claim: Claim, message: TableMessage, task: Row, w
         go_on(runtime, claim, handler=task["handler"], lane=message.lane, continuation=message.continuation + 1)
         return False
     except Held as error:
-        log.warning("held", reason=error.reason, error=str(error))
         end(
             runtime,
             claim,
@@ -76,14 +76,15 @@ def _attempt(runtime: Runtime, claim: Claim, message: TableMessage, task: Row, w
             outcomes=error.outcomes,
             about=error.about,
         )
+        log.warning("held", reason=error.reason, error=str(error))
         return False
     except Overtaken as error:
-        log.warning("skipped", reason=error.reason, error=str(error))
         end(runtime, claim, TaskStatus.SKIPPED, reason=error.reason, error=str(error), about=error.about)
+        log.warning("skipped", reason=error.reason, error=str(error))
         return False
     except PermanentError as error:
-        log.error("failed", reason=error.reason, error=str(error))
         end(runtime, claim, TaskStatus.FAILED, reason=error.reason, error=str(error), about=error.about)
+        log.error("failed", reason=error.reason, error=str(error))
         return False
     except RetryLater as error:
         log.warning("will be tried again", reason=error.reason, error=str(error))
