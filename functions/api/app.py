@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from flask import Flask, Response
+from werkzeug.routing import Rule
 from werkzeug.wrappers import Response as WerkzeugResponse
 from werkzeug.wsgi import get_content_length
 
@@ -56,10 +58,26 @@ _HEADERS = {
 }
 
 
+class _Rule(Rule):
+    """Writes the code that makes its addresses when the first is asked for: for all routes, that was half of the
+    application's making."""
+
+    def _compile_builder(self, append_unknown: bool = True) -> Callable[..., tuple[str, str]]:
+        @cache
+        def builder() -> Callable[..., tuple[str, str]]:
+            return Rule._compile_builder(self, append_unknown)
+
+        return lambda rule, **values: builder()(rule, **values)
+
+
+class _Application(Flask):
+    url_rule_class = _Rule
+
+
 def create_app(*, bucket: Bucket | None = None) -> Flask:
     """The application with every route. Settings are read here, so that wrong ones show at once."""
     wiring.settings()
-    app = Flask("refresh-api", static_folder=None, template_folder=str(_TEMPLATES))
+    app = _Application("refresh-api", static_folder=None, template_folder=str(_TEMPLATES))
     app.config.update(MAX_CONTENT_LENGTH=MAX_BODY_BYTES, PROPAGATE_EXCEPTIONS=False)
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False  # it redirects to http://, as behind a proxy nobody here knows better

@@ -15,9 +15,13 @@ if TYPE_CHECKING:
 @cache
 def application() -> Flask:
     """The application behind the entry point, made when the first request comes."""
-    from functions.api.app import create_app
+    gc.disable()  # what is loaded stays: there is nothing to collect
+    try:
+        from functions.api.app import create_app
 
-    made = create_app()
+        made = create_app()
+    finally:
+        gc.enable()
     gc.freeze()  # the collector need not look through all that was loaded: that took 100 ms of some request
     return made
 

@@ -48,12 +48,17 @@ def planned(url: str, days: int) -> tuple[float, int, int]:
 
 
 def loading_seconds(function: str, *, rounds: int = 5) -> float:
-    """The median of some fresh processes, from the first import to being able to handle a request."""
+    """The median of some fresh processes, from the first import to being able to handle a request.
+
+    They have compiled modules, as any process but the first, and no `rich`, which no function has: the log's library
+    loads it where it is.
+    """
     script = (
-        "import time; started = time.perf_counter(); from shared import wiring; "
+        "import sys, time; sys.modules['rich'] = None; started = time.perf_counter(); from shared import wiring; "
         f"{_LOADING[function].format(ports=_PORTS)}; print(time.perf_counter() - started)"
     )
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("REFRESH_")}
+    left = ("REFRESH_", "PYTHONDONTWRITEBYTECODE")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(left)}
     times = []
     for _ in range(rounds + 1):
         done = subprocess.run(

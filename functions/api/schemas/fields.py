@@ -71,7 +71,7 @@ type Trigger = Literal["schedule", "manual", "replay"]
 class Query(BaseModel):
     """Query parameters; one that is unknown is an error."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 class Paged(Query):
@@ -88,7 +88,7 @@ class Paged(Query):
 class Body(BaseModel):
     """A JSON body, of exactly these fields and types."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, defer_build=True)
 
 
 def _all_there(schema: dict[str, Any]) -> None:
@@ -101,7 +101,7 @@ def _all_there(schema: dict[str, Any]) -> None:
 class Answer(BaseModel):
     """A JSON answer."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", json_schema_extra=_all_there)
+    model_config = ConfigDict(frozen=True, extra="forbid", json_schema_extra=_all_there, defer_build=True)
 
 
 class Rollback(Answer):
