@@ -229,6 +229,7 @@ def connect(url: str) -> Iterator[pg8000.dbapi.Connection]:
         host=parts.hostname or LOOPBACK,
         port=parts.port or 5432,
         database=parts.path.removeprefix("/"),
+        ssl_context=False,
         timeout=30,
     )
     connection.autocommit = True

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import lru_cache, partial
 from threading import BoundedSemaphore, Lock
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import pg8000.native
@@ -277,9 +277,9 @@ def connection_arguments(database_url: str) -> dict[str, Any]:
     }
 
 
-def _ssl_context(mode: str, root_certificate: str | None) -> ssl.SSLContext | None:
+def _ssl_context(mode: str, root_certificate: str | None) -> ssl.SSLContext | Literal[False]:
     if mode == "disable":
-        return None
+        return False  # None would ask the server for TLS, and read all trusted certificates for it
     context = ssl.create_default_context(cafile=root_certificate)
     if mode != "verify-full":
         context.check_hostname = False
