@@ -117,6 +117,10 @@ class Session(Protocol):
 
     def run(self, sql: str, **parameters: Any) -> list[Row]: ...
 
+    def run_prepared(self, sql: str, **parameters: Any) -> list[Row]:
+        """The same, planned once for each connection: for what is asked often, and is to be planned alike each time."""
+        ...
+
     def copy_in(self, sql: str, chunks: Iterable[bytes]) -> None:
         """Stream chunks into `COPY … FROM STDIN`."""
         ...

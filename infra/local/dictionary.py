@@ -10,7 +10,7 @@ from typing import Any
 import pg8000.native
 
 from infra.migrations.run import migrate
-from shared.adapters.postgres import connection_arguments
+from shared.adapters.database_url import connection_arguments
 
 FILE = Path(__file__).parents[2] / "docs" / "data-dictionary.md"
 

@@ -10,7 +10,7 @@ from google.cloud import bigquery
 from infra.local.sample.load import load_day_one
 from infra.local.sample.registrations import registrations
 from infra.local.sample.targets import targets_sql
-from shared.adapters.postgres import connection_arguments
+from shared.adapters.database_url import connection_arguments
 
 ROWS = 200_000
 

@@ -10,7 +10,8 @@ import pg8000.native
 from pg8000.exceptions import DatabaseError, InterfaceError
 
 from infra.migrations.files import FOLDER, MigrationError, MigrationFile, Statement, pending, read_files
-from shared.adapters.postgres import Connect, connection_arguments
+from shared.adapters.database_url import connection_arguments
+from shared.adapters.postgres import Connect
 
 OLDEST_SERVER = 15
 """UNIQUE NULLS NOT DISTINCT is known from PostgreSQL 15 on."""

@@ -248,6 +248,21 @@ CREATE TABLE refresh.refresh_job_cost (
     CONSTRAINT refresh_job_cost_check CHECK (((bytes_billed IS NULL) = (settled_at IS NULL)))
 );
 
+CREATE TABLE refresh.refresh_last_task (
+    run_id uuid NOT NULL,
+    table_schema text NOT NULL,
+    table_name text NOT NULL,
+    mode text NOT NULL,
+    status text NOT NULL,
+    reason text,
+    error text,
+    finished_at timestamp with time zone NOT NULL,
+    held_checks jsonb,
+    held_scopes bigint NOT NULL,
+    CONSTRAINT refresh_last_task_pkey PRIMARY KEY (run_id, table_schema, table_name),
+    CONSTRAINT refresh_last_task_run_id_table_schema_table_name_fkey FOREIGN KEY (run_id, table_schema, table_name) REFERENCES refresh.refresh_task(run_id, table_schema, table_name) ON DELETE CASCADE
+);
+
 CREATE TABLE refresh.refresh_named_sql (
     name text NOT NULL,
     sql text NOT NULL,
@@ -1467,6 +1482,7 @@ CREATE INDEX refresh_dependency_input ON refresh.refresh_dependency USING btree 
 CREATE INDEX refresh_job_cost_last ON refresh.refresh_job_cost USING btree (table_schema, table_name, step, settled_at DESC);
 CREATE INDEX refresh_job_cost_started ON refresh.refresh_job_cost USING btree (started_at);
 CREATE INDEX refresh_job_cost_task ON refresh.refresh_job_cost USING btree (run_id, table_schema, table_name);
+CREATE INDEX refresh_last_task_of ON refresh.refresh_last_task USING btree (table_schema, table_name, mode, finished_at DESC);
 CREATE INDEX refresh_outbox_owed ON refresh.refresh_outbox USING btree (outbox_id) WHERE (published_at IS NULL);
 CREATE INDEX refresh_outbox_published ON refresh.refresh_outbox USING btree (published_at) WHERE (published_at IS NOT NULL);
 CREATE INDEX refresh_partition_state_quarantined ON refresh.refresh_partition_state USING btree (table_schema, table_name) INCLUDE (rows_quarantined) WHERE (rows_quarantined > 0);
@@ -3167,6 +3183,16 @@ BEGIN
     RETURN NEW;
 END $$;
 
+CREATE FUNCTION refresh.held_checks(the_task refresh.refresh_task)
+    RETURNS jsonb
+    LANGUAGE sql STABLE
+    SET search_path=pg_catalog, pg_temp
+    AS $$
+SELECT jsonb_agg(DISTINCT q.metric) FROM refresh.refresh_data_quality q
+WHERE q.run_id = the_task.run_id AND q.table_schema = the_task.table_schema AND q.table_name = the_task.table_name
+    AND q.outcome = 'hold' AND NOT q.passed
+$$;
+
 CREATE FUNCTION refresh.held_scopes(the_task refresh.refresh_task)
     RETURNS SETOF refresh.refresh_task_scope
     LANGUAGE sql STABLE
@@ -3557,6 +3583,28 @@ SELECT EXISTS (
     WHERE t.staging_table = name
         AND (NOT refresh.is_terminal(t.status) OR (t.status = 'held' AND t.finished_at >= held_since)))
 $$;
+
+CREATE FUNCTION refresh.note_last_task()
+    RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path=pg_catalog, pg_temp
+    AS $$
+DECLARE
+    is_holding boolean := NEW.status IN ('held', 'warning');
+BEGIN
+    IF EXISTS (SELECT FROM refresh.refresh_run n WHERE n.run_id = NEW.run_id AND n.request ? 'backfill') THEN
+        RETURN NULL;
+    END IF;
+    INSERT INTO refresh.refresh_last_task (run_id, table_schema, table_name, mode, status, reason, error, finished_at, held_checks, held_scopes)
+    VALUES (NEW.run_id, NEW.table_schema, NEW.table_name, NEW.mode, NEW.status, NEW.reason, left(NEW.error, 1000), NEW.finished_at,
+        CASE WHEN is_holding THEN refresh.held_checks(NEW) END,
+        CASE WHEN is_holding THEN (SELECT count(*) FROM refresh.held_scopes(NEW)) ELSE 0 END);
+    DELETE FROM refresh.refresh_last_task WHERE ctid = ANY (ARRAY(
+        SELECT l.ctid FROM refresh.refresh_last_task l
+        WHERE l.table_schema = NEW.table_schema AND l.table_name = NEW.table_name AND l.mode = NEW.mode AND l.finished_at < NEW.finished_at
+        FOR UPDATE SKIP LOCKED));
+    RETURN NULL;
+END $$;
 
 CREATE FUNCTION refresh.owe_stale_events(as_of timestamp with time zone DEFAULT now())
     RETURNS bigint
@@ -6063,6 +6111,7 @@ CREATE TRIGGER forget_days_deleted AFTER DELETE ON refresh.refresh_task REFERENC
 CREATE TRIGGER forget_days_inserted AFTER INSERT ON refresh.refresh_task REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION refresh.forget_days();
 CREATE TRIGGER forget_days_updated AFTER UPDATE ON refresh.refresh_task REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION refresh.forget_days();
 CREATE TRIGGER guard_task_move BEFORE UPDATE ON refresh.refresh_task FOR EACH ROW EXECUTE FUNCTION refresh.guard_task_move();
+CREATE TRIGGER note_last_task AFTER INSERT OR UPDATE ON refresh.refresh_task FOR EACH ROW WHEN (refresh.is_terminal(new.status)) EXECUTE FUNCTION refresh.note_last_task();
 CREATE TRIGGER audit_webhook AFTER INSERT OR DELETE OR UPDATE ON refresh.webhook_endpoint FOR EACH ROW EXECUTE FUNCTION refresh.audit_webhook();
 CREATE TRIGGER begin_import BEFORE INSERT ON sqp.asin_brand_import FOR EACH STATEMENT EXECUTE FUNCTION sqp.begin_import();
 CREATE TRIGGER import_mapping INSTEAD OF INSERT ON sqp.asin_brand_import FOR EACH ROW EXECUTE FUNCTION sqp.import_mapping();
@@ -6112,6 +6161,7 @@ COMMENT ON FUNCTION refresh.expire_publish(bigint) IS 'Throws away what a publis
 COMMENT ON FUNCTION refresh.expire_publishes(pg_catalog.text,pg_catalog.text,integer) IS 'Throws away what all but the last `kept` publishes of a table have overwritten; returns how many. Under the lock of its registry row.';
 COMMENT ON FUNCTION refresh.failing_rows(pg_catalog.text) IS 'How many rows a query returns, with the rights of refresh_check: to read the temporary view "staged", and what that role was granted besides.';
 COMMENT ON FUNCTION refresh.grant_access(pg_catalog.text) IS 'Lets the loader fill, and the API and dashboards read, the tables of a schema, those made later by the caller included.';
+COMMENT ON FUNCTION refresh.held_checks(refresh.refresh_task) IS 'Names of the checks for which a run holds a table; NULL when there are none.';
 COMMENT ON FUNCTION refresh.held_scopes(refresh.refresh_task) IS 'What a run has kept from being published of a table: all that changed, or the scopes that a check has held.';
 COMMENT ON FUNCTION refresh.hold_to_decide(pg_catalog.text,pg_catalog.uuid) IS 'The held task (of the run, or the latest), locked; an error with SQLSTATE RF… says why there is nothing to decide.';
 COMMENT ON FUNCTION refresh.interval_hours(integer,integer) IS 'How often a table can be refreshed at best, in hours: its frequency in whole intervals of the daily trigger.';
@@ -6147,6 +6197,9 @@ COMMENT ON COLUMN refresh.refresh_diff.samples IS 'JSON object with keys of some
 COMMENT ON TABLE refresh.refresh_heartbeat IS 'When the sweep, and its hourly cleanup, last ran to their end.';
 COMMENT ON TABLE refresh.refresh_input_version IS 'A table without a source that summaries read, such as a mapping kept by hand, with a version that its changes raise.';
 COMMENT ON TABLE refresh.refresh_job_cost IS 'What a BigQuery job bills: as estimated before it starts, and in bytes and at the price of then once it has ended.';
+COMMENT ON TABLE refresh.refresh_last_task IS 'The task of each table that ended last, of each mode, backfills left out: they refresh nothing. Written as tasks end.';
+COMMENT ON COLUMN refresh.refresh_last_task.held_checks IS 'Names of the checks that failed and hold; NULL when none does.';
+COMMENT ON COLUMN refresh.refresh_last_task.held_scopes IS 'How many scopes it has kept from being published.';
 COMMENT ON TABLE refresh.refresh_named_sql IS 'A SELECT in GoogleSQL that tables take as their source, as sql:name.';
 COMMENT ON COLUMN refresh.refresh_named_sql.sql IS 'Reads every table FOR SYSTEM_TIME AS OF @snapshot_at.';
 COMMENT ON TABLE refresh.refresh_outbox IS 'A message that is owed, written in the transaction that makes it true.';

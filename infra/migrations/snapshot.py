@@ -6,7 +6,7 @@ from pathlib import Path
 import pg8000.native
 
 from infra.migrations.run import migrate
-from shared.adapters.postgres import connection_arguments
+from shared.adapters.database_url import connection_arguments
 
 SNAPSHOT = Path(__file__).with_name("schema.sql")
 

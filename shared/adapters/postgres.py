@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import socket
-import ssl
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import lru_cache, partial
 from threading import BoundedSemaphore, Lock
-from typing import Any, Literal
-from urllib.parse import parse_qs, unquote, urlsplit
+from typing import Any
 
 import pg8000.native
 from pg8000.exceptions import DatabaseError, InterfaceError
 from pg8000.native import to_statement
 
 from shared import tracing
+from shared.adapters.database_url import CONNECT_TIMEOUT_SECONDS, connection_arguments
+from shared.adapters.prepared import PreparedStatements
 from shared.domain.errors import (
     CommitUnknown,
-    ConfigurationError,
     LockTimeout,
     RefreshError,
     RetryLater,
@@ -34,8 +33,6 @@ Connect = Callable[[], pg8000.native.Connection]
 """Opens a connection. Raises what pg8000 raises, or a RefreshError."""
 
 _CONNECTION_LOST = (InterfaceError, OSError)
-_CONNECT_TIMEOUT_SECONDS = 10
-_SSL_MODES = {"disable", "require", "verify-ca", "verify-full"}
 
 
 class PostgresStore:
@@ -62,6 +59,7 @@ class PostgresStore:
             self._setting_up += f"; SET ROLE {postgres_identifier(role)}"
         self._slots = BoundedSemaphore(max_connections) if max_connections is not None else None
         self._idle: list[pg8000.native.Connection] = []
+        self._prepared = PreparedStatements()
         self._lock = Lock()
 
     @contextmanager
@@ -80,7 +78,7 @@ class PostgresStore:
             f"SET LOCAL idle_in_transaction_session_timeout = 120000{_traced()}"
         )
         try:
-            yield _PostgresSession(connection)
+            yield _PostgresSession(connection, self._prepared)
         except BaseException:
             self._roll_back(connection)
             raise
@@ -103,7 +101,7 @@ class PostgresStore:
 
     @contextmanager
     def _slot(self) -> Iterator[None]:
-        if self._slots is not None and not self._slots.acquire(timeout=_CONNECT_TIMEOUT_SECONDS):
+        if self._slots is not None and not self._slots.acquire(timeout=CONNECT_TIMEOUT_SECONDS):
             raise RetryLater("every database connection of this process is in use", reason="connections_in_use")
         try:
             yield
@@ -150,14 +148,20 @@ def _traced() -> str:
 
 
 class _PostgresSession:
-    def __init__(self, connection: pg8000.native.Connection) -> None:
+    def __init__(self, connection: pg8000.native.Connection, prepared: PreparedStatements) -> None:
         self._connection = connection
+        self._prepared = prepared
 
     def run(self, sql: str, **parameters: Any) -> list[Row]:
         with _translated():
             done = self._executed(sql, parameters)
-        names = [column["name"] for column in done.columns or ()]
-        return [dict(zip(names, row, strict=True)) for row in done.rows or ()]
+        return _rows(done.columns, done.rows)
+
+    def run_prepared(self, sql: str, **parameters: Any) -> list[Row]:
+        with _translated():
+            prepared = self._prepared.of(self._connection, sql)
+            found = prepared.run(**parameters)
+        return _rows(prepared.columns, found)
 
     def _executed(self, sql: str, parameters: Mapping[str, Any]) -> Any:
         if not parameters:
@@ -176,6 +180,11 @@ class _PostgresSession:
             raise
         if stream.failure is not None:
             raise stream.failure
+
+
+def _rows(columns: Any, rows: Any) -> list[Row]:
+    names = [column["name"] for column in columns or ()]
+    return [dict(zip(names, row, strict=True)) for row in rows or ()]
 
 
 @lru_cache(maxsize=256)
@@ -246,43 +255,3 @@ def _watch(connection: socket.socket) -> None:
 def _close(connection: pg8000.native.Connection) -> None:
     with suppress(DatabaseError, *_CONNECTION_LOST):
         connection.close()
-
-
-def connection_arguments(database_url: str) -> dict[str, Any]:
-    """pg8000's arguments for a `postgresql://user:password@host:port/database[?sslmode=…]` address.
-
-    `sslmode` is disable, require (encrypted, unverified), verify-ca or verify-full (`sslrootcert` names a CA file);
-    left out: disable on loopback, verify-full elsewhere. ConfigurationError names what is wrong, never the password.
-    """
-    parts = urlsplit(database_url)
-    if parts.scheme not in ("postgresql", "postgres") or not parts.hostname or len(parts.path) < 2:
-        raise ConfigurationError("DATABASE_URL must be postgresql://user:password@host:port/database")
-    options = {key: values[-1] for key, values in parse_qs(parts.query).items()}
-    loopback = parts.hostname in ("127.0.0.1", "localhost", "::1")
-    mode = options.pop("sslmode", "disable" if loopback else "verify-full")
-    root_certificate = options.pop("sslrootcert", None)
-    if mode not in _SSL_MODES or options:
-        wrong = f"sslmode={mode}" if mode not in _SSL_MODES else ", ".join(sorted(options))
-        raise ConfigurationError(
-            f"DATABASE_URL: {wrong} is not supported; sslmode is one of {', '.join(sorted(_SSL_MODES))}"
-        )
-    return {
-        "user": unquote(parts.username or "postgres"),
-        "password": unquote(parts.password) if parts.password else None,
-        "host": parts.hostname,
-        "port": parts.port or 5432,
-        "database": unquote(parts.path[1:]),
-        "ssl_context": _ssl_context(mode, root_certificate),
-        "timeout": _CONNECT_TIMEOUT_SECONDS,
-    }
-
-
-def _ssl_context(mode: str, root_certificate: str | None) -> ssl.SSLContext | Literal[False]:
-    if mode == "disable":
-        return False  # None would ask the server for TLS, and read all trusted certificates for it
-    context = ssl.create_default_context(cafile=root_certificate)
-    if mode != "verify-full":
-        context.check_hostname = False
-    if mode == "require":
-        context.verify_mode = ssl.CERT_NONE
-    return context

@@ -20,3 +20,9 @@ def read_in(session: Session, name: str, /, **parameters: Any) -> str | None:
     """The same in the caller's transaction."""
     rows = session.run(statement(name), **parameters)
     return str(rows[0]["document"]) if rows else None
+
+
+def read_prepared(session: Session, name: str, /, **parameters: Any) -> str | None:
+    """The same with a statement that its connection has planned before."""
+    rows = session.run_prepared(statement(name), **parameters)
+    return str(rows[0]["document"]) if rows else None

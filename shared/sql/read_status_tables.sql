@@ -9,8 +9,8 @@ FROM (
             ELSE coalesce(latest.status, 'never_refreshed') END AS status,
         r.mode = 'live' AND coalesce(good.data_as_of, r.created_at)
             < now() - make_interval(hours => age.interval_hours + 1) AS is_stale,
-        CASE WHEN good.data_as_of IS NULL THEN 0 ELSE round(least(1, greatest(0,
-            2 - extract(epoch FROM now() - good.data_as_of) / 3600 / age.interval_hours)), 3) END AS freshness_score,
+        CASE WHEN good.data_as_of IS NULL THEN 0 ELSE round(1000 * least(1, greatest(0,
+            2 - date_part('epoch', now() - good.data_as_of) / 3600 / age.interval_hours))) / 1000 END AS freshness_score,
         coalesce(r.last_refreshed_at, view.last_refreshed_at) AS last_refresh,
         CASE WHEN r.mode <> 'disabled' THEN r.next_refresh_at END AS next_refresh,
         good.data_as_of, r.last_data_period,
@@ -18,41 +18,34 @@ FROM (
         latest.finished_at AS last_finished_at,
         CASE WHEN latest.status NOT IN ('success', 'no_new_data') THEN left(coalesce(latest.error, latest.reason), 1000) END
             AS recent_error,
-        coalesce(quarantined.rows, 0) AS rows_in_quarantine, NOT EXISTS (
-            SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace s ON s.oid = c.relnamespace
-            WHERE s.nspname = r.table_schema AND c.relname = r.table_name) AS is_missing,
+        coalesce(quarantined.rows, 0) AS rows_in_quarantine, existing.relname IS NULL AS is_missing,
         hold.document AS hold, undone.rolled_back, open.progress
     FROM refresh.refresh_table_registry r
     CROSS JOIN LATERAL (SELECT refresh.interval_hours(r.frequency_hours, :trigger_hours) AS interval_hours) age
     LEFT JOIN refresh.materialized_view_refresh_status view USING (table_schema, table_name)
     LEFT JOIN (
+        SELECT s.nspname, c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace s ON s.oid = c.relnamespace
+        WHERE c.relkind IN ('r', 'p', 'm', 'v', 'f')
+    ) existing ON existing.nspname = r.table_schema AND existing.relname = r.table_name
+    LEFT JOIN (
         SELECT p.table_schema, p.table_name, sum(p.rows_quarantined) AS rows
         FROM refresh.refresh_partition_state p WHERE p.rows_quarantined > 0 GROUP BY p.table_schema, p.table_name
     ) quarantined USING (table_schema, table_name)
+    LEFT JOIN (
+        SELECT DISTINCT ON (l.table_schema, l.table_name, l.mode) l.table_schema AS of_schema, l.table_name AS of_name, l.mode AS of_mode,
+            l.run_id, l.status, l.reason, l.error, l.finished_at, l.held_checks, l.held_scopes
+        FROM refresh.refresh_last_task l
+        ORDER BY l.table_schema, l.table_name, l.mode, l.finished_at DESC
+    ) latest ON (of_schema, of_name, of_mode) = (r.table_schema, r.table_name, coalesce(nullif(r.mode, 'disabled'), 'live'))
     LEFT JOIN LATERAL (
-        SELECT t.status, t.reason, t.error, t.run_id, t.finished_at
-        FROM refresh.refresh_task t
-        WHERE t.table_schema = r.table_schema AND t.table_name = r.table_name AND t.mode = coalesce(nullif(r.mode, 'disabled'), 'live')
-            AND t.finished_at IS NOT NULL AND t.run_id NOT IN (SELECT n.run_id FROM refresh.refresh_run n WHERE n.request ? 'backfill')
-        ORDER BY t.finished_at DESC
-        LIMIT 1
-    ) latest ON true
-    LEFT JOIN LATERAL (
-        SELECT json_build_object('run_id', latest.run_id, 'scopes', held.scopes, 'checks', failed.checks, 'refused_by', f.refused_by,
-            'refused_at', f.refused_at, 'refused_because', f.reason) AS document
-        FROM (
-            SELECT json_agg(DISTINCT q.metric) AS checks FROM refresh.refresh_data_quality q
-            WHERE q.run_id = latest.run_id AND q.table_schema = r.table_schema AND q.table_name = r.table_name
-                AND q.outcome = 'hold' AND NOT q.passed
-        ) failed
-        CROSS JOIN (
-            SELECT count(*) AS scopes FROM refresh.refresh_task_scope s
-            WHERE s.run_id = latest.run_id AND s.table_schema = r.table_schema AND s.table_name = r.table_name
-                AND (s.action = 'held' OR (latest.status = 'held' AND s.action IN ('changed', 'vanished')))
-        ) held
+        SELECT json_build_object('run_id', latest.run_id, 'scopes', latest.held_scopes, 'checks', latest.held_checks,
+            'refused_by', f.refused_by, 'refused_at', f.refused_at, 'refused_because', f.reason) AS document
+        FROM (SELECT) held
         LEFT JOIN refresh.refresh_refusal f
             ON f.run_id = latest.run_id AND f.table_schema = r.table_schema AND f.table_name = r.table_name
-        WHERE latest.status IN ('held', 'warning') AND r.mode = 'live' AND failed.checks IS NOT NULL AND held.scopes > 0
+        WHERE latest.held_scopes > 0 AND latest.held_checks IS NOT NULL AND r.mode = 'live' AND EXISTS (
+            SELECT FROM refresh.refresh_task_scope s
+            WHERE s.run_id = latest.run_id AND s.table_schema = r.table_schema AND s.table_name = r.table_name)
     ) hold ON true
     LEFT JOIN (
         SELECT table_schema, table_name, (array_agg(p.scanned_snapshot_before ORDER BY p.publish_id))[1] AS data_as_of,
@@ -68,7 +61,7 @@ FROM (
         WHERE p.rolled_back_at >= refused.since
         GROUP BY table_schema, table_name
     ) undone USING (table_schema, table_name)
-    LEFT JOIN LATERAL (
+    CROSS JOIN LATERAL (
         SELECT CASE WHEN undone.rolled_back IS NOT NULL THEN undone.data_as_of ELSE coalesce(r.scanned_snapshot_at, (
             SELECT coalesce(n.snapshot_at, t.finished_at)
             FROM refresh.refresh_task t
@@ -77,7 +70,7 @@ FROM (
                 AND t.status IN ('success', 'no_new_data', 'warning')
             ORDER BY t.finished_at DESC
             LIMIT 1)) END AS data_as_of
-    ) good ON true
+    ) good
     LEFT JOIN (
         SELECT DISTINCT ON (t.table_schema, t.table_name) t.table_schema, t.table_name, t.status,
             json_build_object('run_id', t.run_id, 'phase', t.phase, 'attempt', t.attempt, 'started_at', t.started_at,

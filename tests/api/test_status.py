@@ -12,11 +12,13 @@ def overview(api: Api) -> tuple[str, list[tuple[str, str, str | None]]]:
     return status["overall_status"], [(one["severity"], one["kind"], one["table"]) for one in status["alerts"]]
 
 
-def refreshed(api: Api, name: str, *, hours_ago: float, status: str = "success", schema: str = "public") -> None:
+def refreshed(
+    api: Api, name: str, *, hours_ago: float, status: str = "success", schema: str = "public", error: str = ""
+) -> None:
     """The table shows data of so many hours ago."""
     api.trigger(f"{schema}.{name}" if schema != "public" else name, force=True)
     api.plane.deliver_owed()
-    api.plane.finish(name, status)
+    api.plane.finish(name, status, error=error)
     api.plane.deliver_owed()
     api.plane.run(
         "UPDATE refresh.refresh_table_registry SET last_refreshed_at = now(),"

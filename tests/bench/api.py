@@ -16,7 +16,8 @@ import pg8000.native
 from functions.api.main import application
 from infra.migrations.files import MigrationFile
 from shared import wiring
-from shared.adapters.postgres import PostgresStore, connection_arguments
+from shared.adapters.database_url import connection_arguments
+from shared.adapters.postgres import PostgresStore
 from shared.ports import Session
 
 TARGET_MS = 50.0

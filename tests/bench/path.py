@@ -12,7 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from shared.adapters.clock import SystemClock
-from shared.adapters.postgres import PostgresStore, connection_arguments
+from shared.adapters.database_url import connection_arguments
+from shared.adapters.postgres import PostgresStore
 from shared.domain.ids import RunId, TableName
 from shared.domain.messages import TableMessage
 from shared.ports import Row

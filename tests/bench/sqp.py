@@ -17,7 +17,7 @@ import pg8000.native
 
 from infra.local.postgres import Postgres
 from infra.migrations.run import migrate
-from shared.adapters.postgres import connection_arguments
+from shared.adapters.database_url import connection_arguments
 
 _TARGET_MILLISECONDS = 50
 _CALLS = 5

@@ -51,6 +51,9 @@ INSERT INTO refresh.refresh_task (run_id, table_schema, table_name, handler, pri
 SELECT md5('manual' || d || '.' || i)::uuid, 'bench', name, 'generic', 100, 'success', 'publishing', 1000, 1000, 1000, 10485760, at, at,
     at + interval '5 seconds'
 FROM day CROSS JOIN number WHERE i <= 60;
+INSERT INTO refresh.refresh_last_task (run_id, table_schema, table_name, mode, status, reason, error, finished_at, held_scopes)
+SELECT DISTINCT ON (table_schema, table_name, mode) run_id, table_schema, table_name, mode, status, reason, error, finished_at, 0
+FROM refresh.refresh_task ORDER BY table_schema, table_name, mode, finished_at DESC;
 
 INSERT INTO refresh.refresh_audit_log (at, run_id, table_schema, table_name, event, status, details)
 SELECT t.finished_at, t.run_id, t.table_schema, t.table_name, 'task_' || t.status, t.status, '{"phase": "publishing"}'

@@ -14,7 +14,7 @@ import pg8000.native
 import pytest
 
 from infra.deploy.environment import ROOT
-from shared.adapters.postgres import connection_arguments
+from shared.adapters.database_url import connection_arguments
 
 RUNBOOK = (ROOT / "infra" / "RUNBOOK.md").read_text(encoding="utf-8")
 _BLOCK = re.compile(r"^( *)```(sql|sh)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)

@@ -10,7 +10,7 @@ import pytest
 
 from infra.deploy.errors import DeployError
 from infra.deploy.schema_owner import _make_owner, owner_statements
-from shared.adapters.postgres import connection_arguments
+from shared.adapters.database_url import connection_arguments
 
 _MIGRATOR = "refresh-migrator@some-project.iam.gserviceaccount.com"
 _LOGIN = "refresh-migrator@some-project.iam"

@@ -15,7 +15,7 @@ from infra.cli.app import command_names
 from infra.cli.errors import Exit
 from infra.local.pubsub import SUBSCRIBERS
 from infra.local.stack import ROOT
-from shared.adapters.postgres import connection_arguments
+from shared.adapters.database_url import connection_arguments
 from shared.domain.dataset import Column
 from shared.domain.matching import _RULES
 from shared.domain.states import TaskStatus

@@ -11,7 +11,7 @@ from infra.local.sample.load import apply_day_two
 from infra.local.sample.verify import verify_sample
 from infra.local.sample_data import load_sample
 from infra.local.stack import PROJECT
-from shared.adapters.postgres import connection_arguments
+from shared.adapters.database_url import connection_arguments
 from shared.ports import Row
 from tests.e2e.system import System
 

@@ -15,7 +15,7 @@ import pg8000.native
 import pytest
 
 from infra.local.stack import PROJECT, ROOT
-from shared.adapters.postgres import connection_arguments
+from shared.adapters.database_url import connection_arguments
 from tests.docs.documents import blocks
 from tests.e2e.system import System
 from tests.support.waiting import wait_for

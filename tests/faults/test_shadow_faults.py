@@ -11,7 +11,7 @@ import pg8000.native
 import pytest
 
 from infra.local.postgres import Postgres
-from shared.adapters.postgres import connection_arguments
+from shared.adapters.database_url import connection_arguments
 from shared.ports import Row
 from tests.conftest import BigQueryEnv
 from tests.support.aftermath import fresh_engine, let_time_pass

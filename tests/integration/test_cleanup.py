@@ -10,7 +10,7 @@ import pg8000.native
 import pytest
 from pg8000.exceptions import DatabaseError
 
-from shared.adapters.postgres import connection_arguments
+from shared.adapters.database_url import connection_arguments
 from tests.support.waiting import wait_for
 
 NOW = datetime(2025, 3, 10, 4, tzinfo=UTC)

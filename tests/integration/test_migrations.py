@@ -16,7 +16,7 @@ from infra.migrations import run
 from infra.migrations.__main__ import main
 from infra.migrations.files import MigrationError, MigrationFile, read_files
 from infra.migrations.snapshot import SNAPSHOT, schema_of
-from shared.adapters.postgres import connection_arguments
+from shared.adapters.database_url import connection_arguments
 
 NAMES = [file.name for file in read_files()]
 

@@ -10,7 +10,7 @@ import pytest
 from pg8000.exceptions import DatabaseError
 
 from infra.local.postgres import Postgres
-from shared.adapters.postgres import connection_arguments
+from shared.adapters.database_url import connection_arguments
 
 TABLES = """
 CREATE SCHEMA shop;

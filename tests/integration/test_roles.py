@@ -15,7 +15,8 @@ import pytest
 
 from infra.local.postgres import Postgres
 from infra.migrations.run import migrate
-from shared.adapters.postgres import PostgresStore, connection_arguments
+from shared.adapters.database_url import connection_arguments
+from shared.adapters.postgres import PostgresStore
 from shared.domain.errors import StoreRefused
 from shared.ports import Row, Source
 from shared.refresh.summaries import ViewRefresh

@@ -11,7 +11,7 @@ from infra.local.sample.shapes import EXPORT, LANDING
 from infra.local.sample.targets import EXPORT_SCHEMA
 from infra.local.sample.verify import verify_sample
 from infra.local.sample_data import load_sample
-from shared.adapters.postgres import connection_arguments
+from shared.adapters.database_url import connection_arguments
 from shared.ports import Row
 from tests.conftest import BigQueryEnv
 from tests.support.engine import Engine

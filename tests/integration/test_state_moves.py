@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pg8000.exceptions import DatabaseError
 
 from infra.local.postgres import Postgres
-from shared.adapters.postgres import connection_arguments
+from shared.adapters.database_url import connection_arguments
 
 STATUSES = ("queued", "running", "success", "no_new_data", "warning", "held", "failed", "skipped")
 OPEN = ("queued", "running")

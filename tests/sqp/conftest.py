@@ -7,7 +7,7 @@ import pg8000.native
 import pytest
 
 from infra.local.postgres import Postgres
-from shared.adapters.postgres import connection_arguments
+from shared.adapters.database_url import connection_arguments
 from tests.sqp.warehouse import empty
 
 

@@ -177,12 +177,11 @@ class ControlPlane:
             f"lease_until = clock_timestamp() + interval '{lease} seconds'",
         )
 
-    def finish(self, name: str, status: str = "success") -> None:
+    def finish(self, name: str, status: str = "success", *, error: str = "") -> None:
         """What a worker does last. Its message to the orchestrator stays owed."""
         self.claim(name)
-        self.change(
-            name, f"status = '{status}'" + (", reason = 'test'" if status in ("held", "failed", "skipped") else "")
-        )
+        why = f", reason = 'test', error = nullif('{error}', '')" if status in ("held", "failed", "skipped") else ""
+        self.change(name, f"status = '{status}'{why}")
 
     def change(self, name: str, assignments: str) -> None:
         self.run(

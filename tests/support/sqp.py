@@ -20,7 +20,7 @@ from infra.local.sample.report import STAGES
 from infra.local.sample.shapes import Shape
 from infra.local.sample.tables import append_rows, create_table, table_id
 from infra.migrations.run import migrate
-from shared.adapters.postgres import connection_arguments
+from shared.adapters.database_url import connection_arguments
 from shared.domain.dataset import MERGED, REPORT, SUPERSEDED, Column, Dataset
 from shared.domain.ids import TableName
 from shared.planning.quality import read_reports

@@ -10,7 +10,7 @@ import pg8000.native
 import pytest
 from pg8000.exceptions import InterfaceError
 
-from shared.adapters.postgres import connection_arguments
+from shared.adapters.database_url import connection_arguments
 
 _TLS = 80_877_103
 _START = 196_608

@@ -83,7 +83,8 @@ def say_much(api: Api) -> None:
         f"400 Access Denied: jobId: {'demo-refresh:EU.daily_bq_refresh_7e0c2d1a_' * 4} " + "reason: accessDenied, " * 20
     )
     api.plane.run("SET session_replication_role = replica")
-    api.plane.run("UPDATE refresh.refresh_task SET error = :error WHERE reason IS NOT NULL", error=error)
+    for relation in ("refresh_task", "refresh_last_task"):
+        api.plane.run(f"UPDATE refresh.{relation} SET error = :error WHERE reason IS NOT NULL", error=error)
     api.plane.run("SET session_replication_role = origin")
 
 

@@ -81,10 +81,8 @@ def test_what_nobody_can_decide_offers_no_release(api: Api, visit: Visit) -> Non
 
 def test_a_long_error_is_cut_until_it_is_asked_for(api: Api, visit: Visit) -> None:
     api.plane.register("a")
-    refreshed(api, "a", hours_ago=1, status="failed")
     last = "the last word of it"
-    api.plane.run("SET session_replication_role = replica")
-    api.plane.run("UPDATE refresh.refresh_task SET error = :error", error="Access denied. " * 30 + last)
+    refreshed(api, "a", hours_ago=1, status="failed", error="Access denied. " * 30 + last)
     page = visit().open("/")
     concern = page.locator(".alert")
     expect(concern.get_by_text(last)).to_be_hidden()
@@ -94,9 +92,7 @@ def test_a_long_error_is_cut_until_it_is_asked_for(api: Api, visit: Visit) -> No
 
 def test_what_is_live_takes_nothing_out_of_its_readers_hand(api: Api, visit: Visit) -> None:
     api.plane.register("a", "b")
-    refreshed(api, "a", hours_ago=1, status="failed")
-    api.plane.run("SET session_replication_role = replica")
-    api.plane.run("UPDATE refresh.refresh_task SET error = :error", error="Access denied. " * 30)
+    refreshed(api, "a", hours_ago=1, status="failed", error="Access denied. " * 30)
     api.trigger("b")
     api.plane.deliver_owed()
     page = visit().open("/")

@@ -50,9 +50,9 @@ def overview_in(session: Session) -> tuple[list[TableStatus], Facts]:
     """The same in the caller's transaction."""
     now = datetime.now(UTC)
     due = _schedule().floor(now)
-    tables = documents.read_in(session, "read_status_tables", **_ALL, trigger_hours=_schedule().hours(now))
+    tables = documents.read_prepared(session, "read_status_tables", **_ALL, trigger_hours=_schedule().hours(now))
     daily = {"daily_due_at": due, "daily_key": daily_key(due)}
-    facts = documents.read_in(session, "read_status_facts", **daily, disabled_by_hand=DISABLED_BY_HAND)
+    facts = documents.read_prepared(session, "read_status_facts", **daily, disabled_by_hand=DISABLED_BY_HAND)
     return _TABLES.validate_json(tables or "[]"), Facts.model_validate_json(facts or "{}")
 
 

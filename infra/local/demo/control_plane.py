@@ -10,7 +10,7 @@ from uuid import UUID
 
 import pg8000.native
 
-from shared.adapters.postgres import connection_arguments
+from shared.adapters.database_url import connection_arguments
 
 
 @dataclass(frozen=True, kw_only=True)
