@@ -4402,6 +4402,11 @@ BEGIN
     RETURN the_run;
 END $$;
 
+CREATE FUNCTION refresh.rfc3339(moment timestamp with time zone)
+    RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN replace(to_char((moment AT TIME ZONE 'UTC'::text), 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'::text), '.000000Z'::text, 'Z'::text);
+
 CREATE FUNCTION refresh.roll_back(run_id uuid, tables text[] DEFAULT NULL::text[], requested_by text DEFAULT CURRENT_USER, reason text DEFAULT NULL::text)
     RETURNS SETOF refresh.refresh_publish
     LANGUAGE plpgsql SECURITY DEFINER
@@ -6265,6 +6270,7 @@ COMMENT ON FUNCTION refresh.release(pg_catalog.text,pg_catalog.uuid,pg_catalog.t
 COMMENT ON FUNCTION refresh.replay_quarantine(pg_catalog.text,pg_catalog.text,pg_catalog.text,pg_catalog.text) IS 'Asks for a run that reads the scopes anew of which rows are in quarantine, changed or not. Returns its id.';
 COMMENT ON FUNCTION refresh.request_backfill(pg_catalog.text,pg_catalog.date,pg_catalog.date,pg_catalog.text,pg_catalog.text,pg_catalog.text,pg_catalog.text) IS 'Asks for the scopes of a table (schema.table) from one day to another, behind the daily runs. visible: slice (published part by part) or end (all at once). Returns the backfill''s id.';
 COMMENT ON FUNCTION refresh.request_run(pg_catalog.text[],boolean,pg_catalog.text,pg_catalog.text,pg_catalog.text) IS 'Asks for a manual run of the named tables (schema.table), or of all that are enabled. mode: live, shadow, dry_run or plan instead of what each is registered with; never further. Returns the run id.';
+COMMENT ON FUNCTION refresh.rfc3339(timestamp with time zone) IS 'A time as answers of the API write it: in UTC, with microseconds where there are any.';
 COMMENT ON FUNCTION refresh.roll_back(pg_catalog.uuid,pg_catalog.text[],pg_catalog.text,pg_catalog.text) IS 'Takes a run''s publishes back, of the named tables (schema.table) or of all, in one transaction, and refreshes the materialized views over them. Returns what was taken back; refuses with the runs that have to be taken back before.';
 COMMENT ON FUNCTION refresh.roll_up_days(timestamp with time zone) IS 'Fills refresh_day for whole days from `since` on (NULL: from the first task), and returns the span that it covers.';
 COMMENT ON FUNCTION refresh.rows_by_scope(pg_catalog.text,pg_catalog.text) IS 'How many rows a registered table holds of each scope value.';

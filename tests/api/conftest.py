@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from http import HTTPStatus
+from json import loads
 from typing import Any
 
 import pytest
@@ -12,6 +14,7 @@ from werkzeug.test import TestResponse
 
 from functions.api.access import Bucket
 from functions.api.app import create_app
+from functions.api.contract import operations
 from shared import wiring
 from shared.domain.errors import InvalidRegistration
 from shared.ports import SourceTable
@@ -47,7 +50,17 @@ class Api:
         **rest: Any,
     ) -> TestResponse:
         bearer = {} if token is None else {"Authorization": f"Bearer {token}"}
-        return self.client.open(path, method=method, headers=bearer | (headers or {}), **rest)
+        response = self.client.open(path, method=method, headers=bearer | (headers or {}), **rest)
+        if response.status_code == HTTPStatus.OK and response.mimetype == "application/json":
+            self._check(response)
+        return response
+
+    def _check(self, response: TestResponse) -> None:
+        """Every answer is of the call's model to the letter, whoever wrote it."""
+        endpoint, _ = self.app.url_map.bind("").match(response.request.path, response.request.method)
+        answers = operations[endpoint.rpartition(".")[2]].answers
+        model = answers.model_validate_json(response.text, strict=True)
+        assert loads(model.model_dump_json()) == loads(response.text)
 
     def get(self, path: str, **rest: Any) -> Any:
         """The JSON of a call that has to go well."""

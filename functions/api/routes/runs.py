@@ -10,7 +10,7 @@ from flask import Blueprint
 from pydantic import TypeAdapter
 
 from functions.api.access import caller
-from functions.api.contract import call
+from functions.api.contract import Written, call
 from functions.api.problems import Refused, not_found
 from functions.api.schemas.backfills import BackfillRequest
 from functions.api.schemas.fields import Pagination
@@ -114,9 +114,9 @@ def list_runs(query: RunsQuery) -> Runs:
 
 @routes.get("/api/refresh/runs/<uuid:run_id>")
 @call(Run, tag="runs", errors=(404,), paths=_RUN)
-def get_run(run_id: UUID) -> Run:
+def get_run(run_id: UUID) -> Written[Run]:
     """A run with its tables, their slices, and what it cost."""
-    return Run.model_validate_json(run_document(run_id))
+    return Written(text=run_document(run_id))
 
 
 def run_document(run_id: UUID) -> str:
