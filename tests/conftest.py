@@ -4,8 +4,11 @@ REFRESH_TEST_PG_BIN: the `bin` folder of another PostgreSQL to test against, uns
 """
 
 import os
+import shutil
+import tempfile
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +17,7 @@ from google.cloud import bigquery
 from google.cloud.bigquery_storage_v1 import BigQueryReadClient
 from hypothesis import settings
 
+from infra.local import server_files
 from infra.local.bigquery import BigQuery
 from infra.local.postgres import Postgres
 from infra.local.reaper import Reaper
@@ -26,7 +30,27 @@ settings.register_profile("tests", deadline=None)
 settings.load_profile("tests")
 
 # Nothing here has to survive a power cut, and databases are made by the hundred.
-_TEST_SETTINGS = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
+_TEST_SETTINGS = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off", "max_wal_size": "256MB"}
+_MEMORY = Path("/dev/shm")
+_MUCH_MEMORY = 8 * 1024**3
+
+
+class Databases:
+    """Makes a database for each test. It is dropped when the next one is made: by then its sessions have ended, for
+    which the server otherwise waits a tenth of a second."""
+
+    def __init__(self, server: Postgres) -> None:
+        self._server = server
+        self._done: list[str] = []
+
+    @contextmanager
+    def made(self, *, template: str | None = None) -> Iterator[str]:
+        """The address of a new database."""
+        while self._done:
+            self._server.drop_database(self._done.pop())
+        name = f"test_{uuid.uuid4().hex[:12]}"
+        yield self._server.ensure_database(name, template=template)
+        self._done.append(name)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,8 +76,11 @@ def session_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def postgres(session_folder: Path) -> Iterator[Postgres]:
     """The session's server. Tests that stop a server start one of their own."""
     chosen = os.environ.get("REFRESH_TEST_PG_BIN")
+    home = session_folder / "data" / "postgres"
+    if _much_memory():
+        _keep_in_memory(home)
     server = Postgres(
-        session_folder / "data" / "postgres",
+        home,
         log=session_folder / "postgres.log",
         bin_dir=Path(chosen) if chosen else None,
         settings=_TEST_SETTINGS,
@@ -63,12 +90,32 @@ def postgres(session_folder: Path) -> Iterator[Postgres]:
     server.remove()
 
 
+def _much_memory() -> bool:
+    """Whether this machine has so much memory for files that a server's data are a small part of it."""
+    if not _MEMORY.is_dir() or os.statvfs(_MEMORY).f_flag & os.ST_NOEXEC:
+        return False
+    return shutil.disk_usage(_MEMORY).free >= _MUCH_MEMORY
+
+
+def _keep_in_memory(home: Path) -> None:
+    """Have a server's data where making a database for each test costs no disk; whoever removes `home` removes them."""
+    home.mkdir(parents=True)
+    place = Path(tempfile.mkdtemp(prefix="refresh-postgres-", dir=_MEMORY))
+    place.chmod(0o711)
+    (home / server_files.ELSEWHERE).symlink_to(place)
+
+
+@pytest.fixture(scope="session")
+def databases(postgres: Postgres) -> Databases:
+    """Databases of tests' own."""
+    return Databases(postgres)
+
+
 @pytest.fixture
-def postgres_url(postgres: Postgres) -> Iterator[str]:
+def postgres_url(databases: Databases) -> Iterator[str]:
     """An empty database of the test's own."""
-    name = f"test_{uuid.uuid4().hex[:12]}"
-    yield postgres.ensure_database(name)
-    postgres.drop_database(name)
+    with databases.made() as url:
+        yield url
 
 
 @pytest.fixture(scope="session")
@@ -80,11 +127,10 @@ def migrated_template(postgres: Postgres) -> str:
 
 
 @pytest.fixture
-def migrated_url(postgres: Postgres, migrated_template: str) -> Iterator[str]:
+def migrated_url(databases: Databases, migrated_template: str) -> Iterator[str]:
     """A database of the test's own with the control plane in it."""
-    name = f"test_{uuid.uuid4().hex[:12]}"
-    yield postgres.ensure_database(name, template=migrated_template)
-    postgres.drop_database(name)
+    with databases.made(template=migrated_template) as url:
+        yield url
 
 
 @pytest.fixture(scope="session")
