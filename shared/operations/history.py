@@ -34,6 +34,26 @@ def count_ended(session: Session, since: datetime | None, until: datetime | None
     return counted or "{}"
 
 
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where a page begins: behind so many tasks, newest first, of those that ended before a moment (None: of all)."""
+
+    before: datetime | None
+    offset: int
+
+
+def place_of(
+    session: Session, since: datetime | None, until: datetime | None, *, status: str | None, offset: int
+) -> Place:
+    """The same place, of tasks of all tables between two moments (UTC), from where few are left to be passed over."""
+    if offset:
+        days = vars(days_since(session, since, until))
+        span = {"from": since, "to": until, "status": status}
+        for row in session.run(statement("skip_days"), **span, **days, offset=offset):
+            return Place(before=row["midnight"], offset=offset - row["tasks"])
+    return Place(before=until, offset=offset)
+
+
 def figures_by_day(session: Session, since: datetime) -> str:
     """JSON: figures by day from a midnight (UTC) on, and over all of them."""
     return documents.read_in(session, "read_metrics_days", since=since, **vars(days_since(session, since))) or "{}"

@@ -80,6 +80,31 @@ def test_pages_follow_each_other_without_gap_or_repeat(year: Api) -> None:
     assert of_table["summary"]["total"] == 40
 
 
+@pytest.mark.parametrize("status", [None, "failed", "skipped"])
+@pytest.mark.parametrize("since", [None, NOW - timedelta(days=33, hours=5)])
+@pytest.mark.parametrize("until", [None, MIDNIGHT - timedelta(days=9), NOW - timedelta(days=2, minutes=1)])
+def test_a_deep_page_is_that_of_the_whole_list(
+    year: Api, status: str | None, since: datetime | None, until: datetime | None
+) -> None:
+    query = "".join(
+        f"&{name}={moment:%Y-%m-%dT%H:%M:%S.%fZ}" for name, moment in (("from", since), ("to", until)) if moment
+    ) + (f"&status={status}" if status else "")
+    year.plane.run("DELETE FROM refresh.refresh_task WHERE finished_at::date IN (current_date - 7, current_date - 20)")
+    ended = [
+        (row["run_id"], row["finished_at"])
+        for row in year.plane.run(
+            "SELECT run_id::text, finished_at FROM refresh.refresh_task WHERE status = coalesce(:status, status)"
+            " ORDER BY finished_at DESC",
+            status=status,
+        )
+    ]
+    listed = [run for run, at in ended if (since is None or at >= since) and (until is None or at < until)]
+    size = 4
+    pages = range(0, len(listed) + size, size)
+    found = [year.get(f"/api/refresh/history?page={n + 1}&page_size={size}{query}") for n in range(len(pages))]
+    assert [[one["run_id"] for one in page["items"]] for page in found] == [listed[n : n + size] for n in pages]
+
+
 def test_what_is_written_into_days_that_are_over_is_counted_all_the_same(year: Api) -> None:
     before = year.get("/api/refresh/history")["summary"]["by_status"]
     assert year.plane.run("SELECT count(*) AS days FROM refresh.refresh_day")[0]["days"] >= 38

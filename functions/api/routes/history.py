@@ -12,7 +12,7 @@ from functions.api.schemas.history import Ended, History, HistoryQuery, HistoryS
 from shared import wiring
 from shared.domain.ids import TableName
 from shared.operations import documents
-from shared.operations.history import count_ended
+from shared.operations.history import Place, count_ended, place_of
 
 routes = Blueprint("history", __name__)
 _ITEMS = TypeAdapter(list[Ended])
@@ -29,11 +29,12 @@ def get_history(query: HistoryQuery) -> History:
     with wiring.store().transaction(statement_timeout=10.0) as session:
         if table is None:
             counted = count_ended(session, query.from_, query.to)
+            place = place_of(session, query.from_, query.to, status=query.status, offset=query.offset)
         else:
             counted = documents.read_in(session, "count_history_of_table", **which, **span) or "{}"
-        text = documents.read_in(
-            session, "read_history", **which, **span, status=query.status, offset=query.offset, limit=query.page_size
-        )
+            place = Place(before=query.to, offset=query.offset)
+        page = {"from": query.from_, "to": place.before, "offset": place.offset, "limit": query.page_size}
+        text = documents.read_in(session, "read_history", **which, **page, status=query.status)
     counts = _COUNTS.validate_json(counted)
     total = sum(counts.values())
     return History(
