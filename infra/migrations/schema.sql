@@ -132,6 +132,14 @@ CREATE TABLE refresh.refresh_checkpoint (
     CONSTRAINT refresh_checkpoint_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'running'::text, 'done'::text])))
 );
 
+CREATE TABLE refresh.refresh_cost_month (
+    month date NOT NULL,
+    covered_until date NOT NULL,
+    figures jsonb NOT NULL,
+    CONSTRAINT refresh_cost_month_pkey PRIMARY KEY (month),
+    CONSTRAINT refresh_cost_month_month_check CHECK ((EXTRACT(day FROM month) = (1)::numeric))
+);
+
 CREATE TABLE refresh.refresh_data_quality (
     check_id bigint NOT NULL GENERATED ALWAYS AS IDENTITY,
     run_id uuid,
@@ -1480,6 +1488,7 @@ CREATE INDEX refresh_data_quality_table ON refresh.refresh_data_quality USING bt
 CREATE INDEX refresh_dead_letter_received ON refresh.refresh_dead_letter USING btree (received_at);
 CREATE INDEX refresh_dependency_input ON refresh.refresh_dependency USING btree (depends_on_schema, depends_on_name);
 CREATE INDEX refresh_job_cost_last ON refresh.refresh_job_cost USING btree (table_schema, table_name, step, settled_at DESC);
+CREATE INDEX refresh_job_cost_run ON refresh.refresh_job_cost USING btree (run_id, started_at);
 CREATE INDEX refresh_job_cost_started ON refresh.refresh_job_cost USING btree (started_at);
 CREATE INDEX refresh_job_cost_task ON refresh.refresh_job_cost USING btree (run_id, table_schema, table_name);
 CREATE INDEX refresh_last_task_of ON refresh.refresh_last_task USING btree (table_schema, table_name, mode, finished_at DESC);
@@ -2723,6 +2732,11 @@ SELECT to_jsonb(entry) - ARRAY['last_refreshed_at', 'next_refresh_at', 'last_dat
     'scanned_snapshot_at', 'scanned_from', 'created_at']
 $$;
 
+CREATE FUNCTION refresh.cost_lock(of_day date)
+    RETURNS bigint
+    LANGUAGE sql IMMUTABLE
+    RETURN hashtextextended('refresh.refresh_cost_month'::text, ((of_day - '2000-01-01'::date))::bigint);
+
 CREATE FUNCTION refresh.counted(write text, returned text, undo regclass, kind text, listed text)
     RETURNS text
     LANGUAGE sql STABLE
@@ -3071,6 +3085,23 @@ SELECT CASE kind
     ELSE refresh.is_rule(rule, '{max}') AND rule <> '{}' AND coalesce(refresh.is_number(rule -> 'max', 0, 1), true)
 END
 $$;
+
+CREATE FUNCTION refresh.forget_costs()
+    RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path=pg_catalog, pg_temp SET TimeZone=UTC
+    AS $$
+DECLARE
+    days date[];
+BEGIN
+    SELECT array_agg(DISTINCT c.started_at::date) INTO days FROM changed c WHERE c.bytes_billed IS NOT NULL;
+    IF days IS NOT NULL THEN
+        PERFORM pg_advisory_xact_lock_shared(refresh.cost_lock(d)) FROM unnest(days) AS d;
+        DELETE FROM refresh.refresh_cost_month k USING unnest(days) AS d
+        WHERE k.month = date_trunc('month', d)::date AND k.covered_until > d;
+    END IF;
+    RETURN NULL;
+END $$;
 
 CREATE FUNCTION refresh.forget_days()
     RETURNS trigger
@@ -3572,6 +3603,50 @@ CREATE FUNCTION refresh.mode_allows(table_mode text, run_mode text)
     RETURNS boolean
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN CASE run_mode WHEN 'verify'::text THEN (table_mode = 'live'::text) ELSE COALESCE((array_position(ARRAY['plan'::text, 'dry_run'::text, 'shadow'::text, 'live'::text], run_mode) <= array_position(ARRAY['plan'::text, 'dry_run'::text, 'shadow'::text, 'live'::text], table_mode)), false) END;
+
+CREATE FUNCTION refresh.month_costs(of_month date, until date)
+    RETURNS TABLE("table" text, day date, jobs bigint, runs bigint, bytes_billed numeric, usd numeric, bytes_unpriced numeric)
+    LANGUAGE plpgsql STABLE
+    SET search_path=pg_catalog, pg_temp SET TimeZone=UTC
+    AS $$
+#variable_conflict use_column
+DECLARE
+    since date;
+    kept jsonb;
+BEGIN
+    SELECT k.covered_until, k.figures INTO since, kept FROM refresh.refresh_cost_month k WHERE k.month = of_month;
+    since := coalesce(since, of_month);
+    RETURN QUERY
+    WITH job AS MATERIALIZED (
+        SELECT j.run_id, j.table_schema, j.table_name, j.started_at::date AS day, j.bytes_billed, coalesce(j.usd, 0) AS usd,
+            CASE WHEN j.usd IS NULL THEN j.bytes_billed ELSE 0 END AS bytes_unpriced
+        FROM refresh.refresh_job_cost j
+        WHERE j.bytes_billed IS NOT NULL AND j.started_at >= since AND j.started_at < until
+    ), counted AS (
+        -- A run that goes on over midnight is one. Without DISTINCT the plan would walk through the month.
+        SELECT r.run_id, before.table_schema, before.table_name
+        FROM (SELECT DISTINCT run_id FROM job) r
+        CROSS JOIN LATERAL (
+            SELECT DISTINCT j.table_schema, j.table_name
+            FROM refresh.refresh_job_cost j
+            WHERE since > of_month AND j.run_id = r.run_id AND j.started_at >= of_month AND j.started_at < since
+                AND j.bytes_billed IS NOT NULL
+        ) before
+    ), figure AS (
+        SELECT k.*
+        FROM jsonb_to_recordset(kept)
+            AS k ("table" text, day date, jobs bigint, runs bigint, bytes_billed numeric, usd numeric, bytes_unpriced numeric)
+        UNION ALL
+        SELECT j.table_schema || '.' || j.table_name, NULL, count(*), count(DISTINCT j.run_id) FILTER (WHERE c.run_id IS NULL),
+            sum(j.bytes_billed), sum(j.usd), sum(j.bytes_unpriced)
+        FROM job j LEFT JOIN counted c USING (run_id, table_schema, table_name)
+        GROUP BY j.table_schema, j.table_name
+        UNION ALL
+        SELECT NULL, j.day, count(*), NULL, sum(j.bytes_billed), sum(j.usd), sum(j.bytes_unpriced) FROM job j GROUP BY j.day
+    )
+    SELECT f."table", f.day, sum(f.jobs)::bigint, sum(f.runs)::bigint, sum(f.bytes_billed), sum(f.usd), sum(f.bytes_unpriced)
+    FROM figure f GROUP BY f."table", f.day;
+END $$;
 
 CREATE FUNCTION refresh.needs_staging(name text, held_since timestamp with time zone)
     RETURNS boolean
@@ -4462,6 +4537,28 @@ BEGIN
         'reason', roll_back.reason, 'tables', to_jsonb(chosen)));
 END $$;
 REVOKE EXECUTE ON FUNCTION refresh.roll_back FROM PUBLIC;
+
+CREATE FUNCTION refresh.roll_up_costs(of_month date)
+    RETURNS void
+    LANGUAGE plpgsql
+    SET search_path=pg_catalog, pg_temp
+    AS $$
+DECLARE
+    until date := least(refresh.first_open_day(), (of_month + interval '1 month')::date);
+BEGIN
+    IF until <= coalesce((SELECT k.covered_until FROM refresh.refresh_cost_month k WHERE k.month = of_month), of_month) THEN
+        RETURN;
+    END IF;
+    -- While somebody settles jobs of those days, or counts them, they are counted where they stand.
+    IF NOT (SELECT bool_and(pg_try_advisory_xact_lock(refresh.cost_lock(of_month + n)))
+        FROM generate_series(0, until - of_month - 1) AS n) THEN
+        RETURN;
+    END IF;
+    INSERT INTO refresh.refresh_cost_month AS k (month, covered_until, figures)
+    SELECT of_month, until, jsonb_agg(f) FROM refresh.month_costs(of_month, until) f HAVING count(*) > 0
+    ON CONFLICT (month) DO UPDATE SET covered_until = excluded.covered_until, figures = excluded.figures
+    WHERE k.covered_until < excluded.covered_until;
+END $$;
 
 CREATE FUNCTION refresh.roll_up_days(since timestamp with time zone, OUT covered_from timestamp with time zone, OUT covered_until timestamp with time zone)
     RETURNS record
@@ -6092,6 +6189,10 @@ CREATE TRIGGER audit_slice_move AFTER UPDATE ON refresh.refresh_checkpoint FOR E
 CREATE TRIGGER audit_dependency AFTER INSERT OR DELETE OR UPDATE ON refresh.refresh_dependency FOR EACH ROW EXECUTE FUNCTION refresh.audit_dependency();
 CREATE TRIGGER check_dependency BEFORE INSERT OR UPDATE ON refresh.refresh_dependency FOR EACH ROW EXECUTE FUNCTION refresh.check_dependency();
 CREATE TRIGGER refuse_detours AFTER INSERT OR UPDATE ON refresh.refresh_dependency FOR EACH ROW EXECUTE FUNCTION refresh.refuse_detours();
+CREATE TRIGGER forget_costs_deleted AFTER DELETE ON refresh.refresh_job_cost REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION refresh.forget_costs();
+CREATE TRIGGER forget_costs_inserted AFTER INSERT ON refresh.refresh_job_cost REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION refresh.forget_costs();
+CREATE TRIGGER forget_costs_moved AFTER UPDATE ON refresh.refresh_job_cost REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION refresh.forget_costs();
+CREATE TRIGGER forget_costs_updated AFTER UPDATE ON refresh.refresh_job_cost REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION refresh.forget_costs();
 CREATE TRIGGER audit_named_sql AFTER INSERT OR DELETE OR UPDATE ON refresh.refresh_named_sql FOR EACH ROW EXECUTE FUNCTION refresh.audit_named_sql();
 CREATE TRIGGER guard_named_sql BEFORE INSERT OR DELETE OR UPDATE ON refresh.refresh_named_sql FOR EACH ROW EXECUTE FUNCTION refresh.guard_named_sql();
 CREATE TRIGGER carry_trace BEFORE INSERT ON refresh.refresh_outbox FOR EACH ROW WHEN ((NOT (new.attributes ? 'traceparent'::text))) EXECUTE FUNCTION refresh.carry_trace();
@@ -6177,6 +6278,7 @@ COMMENT ON FUNCTION refresh.make_shadow(pg_catalog.text,pg_catalog.text) IS 'Mak
 COMMENT ON FUNCTION refresh.make_undo(refresh.refresh_table_registry,pg_catalog.uuid) IS 'The table for what a promotion overwrites, as shared/refresh/undo.py makes it; NULL where nothing has to be kept.';
 COMMENT ON TABLE refresh.managed_schema IS 'Schemas whose tables register themselves by a comment that has, at its end, refresh: {…}: options of refresh.register_table as JSON.';
 COMMENT ON FUNCTION refresh.mode_allows(pg_catalog.text,pg_catalog.text) IS 'Whether a run of that mode may be made of a table of that mode: it may go less far, never further.';
+COMMENT ON FUNCTION refresh.month_costs(pg_catalog.date,pg_catalog.date) IS 'What the jobs of a month''s days (UTC) before `until` billed: a row for each table, and one for each day, without runs. usd: of jobs with a price, bytes_unpriced: of those without.';
 COMMENT ON FUNCTION refresh.owe_stale_events(timestamp with time zone) IS 'Owes the data.stale events of every registered warehouse; called by the sweep. Returns how many.';
 COMMENT ON FUNCTION refresh.owe_stale_tables(integer) IS 'Owes a data.stale event, once, for each live table whose data is older than its interval and an hour; called by the sweep. Returns how many.';
 COMMENT ON FUNCTION refresh.promote(pg_catalog.text,boolean,pg_catalog.text,pg_catalog.text) IS 'Makes what is in a table''s shadow live, after shadow_clean_days clean days, or before by force with a reason. One transaction, a run of its own, which refresh.roll_back takes back. Returns the run and the rows written.';
@@ -6189,6 +6291,9 @@ COMMENT ON TABLE refresh.refresh_backfill_batch IS 'A part of a backfill that is
 COMMENT ON TABLE refresh.refresh_checkpoint IS 'A slice of a task: which scopes, which BigQuery job, how far it was read and staged.';
 COMMENT ON COLUMN refresh.refresh_checkpoint.rows_received IS 'Rows of the slice''s result; rows_read counts the source rows behind them.';
 COMMENT ON COLUMN refresh.refresh_checkpoint.stream_offsets IS 'Committed offset of each stream of read_session; an offset belongs to its session alone.';
+COMMENT ON TABLE refresh.refresh_cost_month IS 'Figures of the jobs that were started in a month (UTC), on days that are over: made when first asked for, gone when one of them changes.';
+COMMENT ON COLUMN refresh.refresh_cost_month.covered_until IS 'The first day whose jobs are not in the figures.';
+COMMENT ON COLUMN refresh.refresh_cost_month.figures IS 'JSON array of what refresh.month_costs returns.';
 COMMENT ON TABLE refresh.refresh_day IS 'Figures of the tasks that ended on a day (UTC) that is over: made when first asked for, gone when one of them changes.';
 COMMENT ON COLUMN refresh.refresh_day.by_status IS 'JSON object, status to number of live tasks; by_status_not_live: of the others.';
 COMMENT ON COLUMN refresh.refresh_day.durations IS 'Number of tasks that were started; p50_ms and p95_ms are theirs.';
@@ -6272,6 +6377,7 @@ COMMENT ON FUNCTION refresh.request_backfill(pg_catalog.text,pg_catalog.date,pg_
 COMMENT ON FUNCTION refresh.request_run(pg_catalog.text[],boolean,pg_catalog.text,pg_catalog.text,pg_catalog.text) IS 'Asks for a manual run of the named tables (schema.table), or of all that are enabled. mode: live, shadow, dry_run or plan instead of what each is registered with; never further. Returns the run id.';
 COMMENT ON FUNCTION refresh.rfc3339(timestamp with time zone) IS 'A time as answers of the API write it: in UTC, with microseconds where there are any.';
 COMMENT ON FUNCTION refresh.roll_back(pg_catalog.uuid,pg_catalog.text[],pg_catalog.text,pg_catalog.text) IS 'Takes a run''s publishes back, of the named tables (schema.table) or of all, in one transaction, and refreshes the materialized views over them. Returns what was taken back; refuses with the runs that have to be taken back before.';
+COMMENT ON FUNCTION refresh.roll_up_costs(pg_catalog.date) IS 'Keeps what the days of a month that are over have cost.';
 COMMENT ON FUNCTION refresh.roll_up_days(timestamp with time zone) IS 'Fills refresh_day for whole days from `since` on (NULL: from the first task), and returns the span that it covers.';
 COMMENT ON FUNCTION refresh.rows_by_scope(pg_catalog.text,pg_catalog.text) IS 'How many rows a registered table holds of each scope value.';
 COMMENT ON FUNCTION refresh.scope_expression(pg_catalog.text,pg_catalog.text,pg_catalog.text) IS 'SQL of the scope value of a row.';

@@ -57,3 +57,9 @@ def place_of(
 def figures_by_day(session: Session, since: datetime) -> str:
     """JSON: figures by day from a midnight (UTC) on, and over all of them."""
     return documents.read_in(session, "read_metrics_days", since=since, **vars(days_since(session, since))) or "{}"
+
+
+def costs_of(session: Session, month: str, usd_per_tib: float) -> str:
+    """JSON: what the jobs of a month billed, which is named by its first day (UTC)."""
+    session.run(statement("roll_up_costs"), month=month)
+    return documents.read_in(session, "read_costs", month=month, usd_per_tib=usd_per_tib) or "{}"

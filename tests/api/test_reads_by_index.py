@@ -57,10 +57,27 @@ def test_what_is_wrong_with_every_table_costs_some_rows_of_each(year_url: str) -
     hold_all(year_url)
     with reading(year_url) as read:
         for what in MORNING:
+            read(calls()[what])  # the first time the figures of past days are made
             before = fetched(wiring.store())
             read(calls()[what])
             after = fetched(wiring.store())
             assert {t: n for t in GROWING if (n := after[t] - before[t]) > 12 * TABLES} == {}, what
+
+
+def test_costs_of_days_that_are_over_are_read_without_their_jobs(year_url: str) -> None:
+    costs = calls()["costs of a month"], calls()["costs of a month that is over"]
+    with reading(year_url) as read:
+        (row,) = rows(
+            wiring.store(),
+            "SELECT count(*)::int AS jobs FROM refresh.refresh_job_cost"
+            " WHERE started_at >= refresh.first_open_day()::timestamp AT TIME ZONE 'UTC'",
+        )
+        for path, jobs in zip(costs, (row["jobs"], 0), strict=True):
+            read(path)
+            before = fetched(wiring.store())["refresh_job_cost"]
+            read(path)
+            found = fetched(wiring.store())["refresh_job_cost"] - before
+            assert found <= jobs + 10, f"{path}: the planner looks at the ends of an index"
 
 
 def scans(store: Store) -> dict[str, int]:

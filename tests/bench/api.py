@@ -85,6 +85,7 @@ def calls(*, tables: int = 1000) -> dict[str, str]:
     day = (datetime.now(UTC) - timedelta(days=200)).strftime("%Y-%m-%dT%H:%M:%SZ")
     later = (datetime.now(UTC) - timedelta(days=100)).strftime("%Y-%m-%dT%H:%M:%SZ")
     month = datetime.now(UTC).strftime("%Y-%m")
+    over = (datetime.now(UTC) - timedelta(days=100)).strftime("%Y-%m")
     last_run, endpoint = (UUID(hashlib.md5(what).hexdigest()) for what in (b"run0", b"endpoint1"))
     table = "bench.table_0005"
     return {
@@ -108,6 +109,7 @@ def calls(*, tables: int = 1000) -> dict[str, str]:
         "sizes that would suit a table": f"/api/refresh/config/{table}/suggestions",
         "publishes of a table": f"/api/refresh/tables/{table}/publishes",
         "costs of a month": f"/api/refresh/costs?month={month}",
+        "costs of a month that is over": f"/api/refresh/costs?month={over}",
         "audit, newest": "/api/refresh/audit?limit=100",
         "audit of a table": f"/api/refresh/audit?table={table}",
         "audit of a run": f"/api/refresh/audit?run_id={last_run}",

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,6 +20,7 @@ from infra.migrations.run import migrate
 from shared.adapters.database_url import connection_arguments
 from shared.adapters.postgres import PostgresStore
 from shared.domain.errors import StoreRefused
+from shared.operations.history import costs_of
 from shared.ports import Row, Source
 from shared.refresh.summaries import ViewRefresh
 from tests.conftest import BigQueryEnv
@@ -61,11 +64,13 @@ _CANNOT = {
         "take a quality finding back": "DELETE FROM refresh.refresh_data_quality",
         "take a run back": "SELECT refresh.roll_back(gen_random_uuid())",
         "build an index": "SELECT refresh.build_index('sqp', 'brands', ARRAY['client_id'])",
+        "forge what a month has cost": "INSERT INTO refresh.refresh_cost_month VALUES ('2025-06-01', now(), '[]')",
     },
     "refresh_api": _NOBODY
     | {
         "write data": "DELETE FROM sqp.brands",
         "end a task": "UPDATE refresh.refresh_task SET status = 'success'",
+        "forge what a job has billed": "UPDATE refresh.refresh_job_cost SET bytes_billed = 0",
         "move a checkpoint": "UPDATE refresh.refresh_checkpoint SET rows_staged = 0",
         "forge what was published": "UPDATE refresh.refresh_partition_state SET fingerprint = 'x'",
         "forge the freshness of a table": "UPDATE refresh.refresh_table_registry SET last_refreshed_at = now()",
@@ -333,6 +338,39 @@ def test_the_api_configures_and_asks_for_runs(roles: Roles) -> None:
     _run(api, "SELECT refresh.request_run(ARRAY['public.configured'], requested_by => 'somebody')")
     trail = _run(api, "SELECT event FROM refresh.refresh_audit_log WHERE table_name = 'configured' ORDER BY audit_id")
     assert [row["event"] for row in trail][:2] == ["table_registered", "config_changed"]
+
+
+def test_what_a_month_has_cost_is_kept_by_the_api_and_forgotten_by_the_loader(roles: Roles) -> None:
+    plane = ControlPlane(roles.url)
+    plane.register("billed")
+    plane.request("billed")
+    plane.deliver_owed()
+    api, loader = (PostgresStore(roles.login(role), role=role) for role in ("refresh_api", "refresh_loader"))
+    job = (
+        "INSERT INTO refresh.refresh_job_cost (job_id, run_id, table_schema, table_name, step, bytes_billed,"
+        " settled_at, started_at) SELECT gen_random_uuid(), run_id, table_schema, table_name, 'slice', 2, now(), :at"
+        " FROM refresh.refresh_task WHERE table_name = 'billed'"
+    )
+
+    def jobs() -> int:
+        with api.transaction() as session:
+            return int(json.loads(costs_of(session, "2025-06-01", 6.25))["jobs"])
+
+    def bill(at: str) -> None:
+        with loader.transaction() as session:
+            session.run(job, at=datetime.fromisoformat(at))
+
+    def kept() -> int:
+        (row,) = plane.run("SELECT count(*)::int AS months FROM refresh.refresh_cost_month WHERE month = '2025-06-01'")
+        return int(row["months"])
+
+    bill("2025-06-15T12:00:00Z")
+    assert (jobs(), kept()) == (1, 1)
+    bill("2025-06-30T12:00:00Z")
+    assert kept() == 0
+    assert (jobs(), kept()) == (2, 1)
+    for store in (plane.store, api, loader):
+        store.close()
 
 
 def test_the_api_has_indexes_built_by_the_owner(roles: Roles) -> None:

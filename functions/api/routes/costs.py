@@ -8,6 +8,7 @@ from functions.api.contract import call
 from functions.api.schemas.costs import Costs, CostsQuery, Spending
 from shared import wiring
 from shared.operations import documents
+from shared.operations.history import costs_of
 
 routes = Blueprint("costs", __name__)
 
@@ -17,8 +18,8 @@ routes = Blueprint("costs", __name__)
 def get_costs(query: CostsQuery) -> Costs:
     """What the jobs of a month billed, by table, by day, and in all."""
     price = wiring.settings().refresh_usd_per_tib
-    text = documents.read(wiring.store(), "read_costs", month=f"{query.month}-01", usd_per_tib=price)
-    return Costs.model_validate_json(text or "{}")
+    with wiring.store().transaction(statement_timeout=10.0) as session:
+        return Costs.model_validate_json(costs_of(session, f"{query.month}-01", price))
 
 
 @routes.get("/api/refresh/costs/today")
