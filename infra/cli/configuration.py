@@ -117,21 +117,29 @@ def apply(
     wanted = _read(file)
     before = session.api.get("/config", page_size=1)
     tables = {one["table"]: one for one in session.api.items("/config")}
-    for name, changes in wanted.items():
-        if name not in tables:
-            raise CommandError(Exit.NOT_FOUND, f"{name} is not registered; refreshctl tables list shows which are")
-        check_names(tables[name], changes)
-        if not json:
+    differing = [name for name, changes in wanted.items() if _differs(tables, name, changes)]
+    if not json:
+        for name in differing:
             session.out.line(name)
-            show_difference(session.out, tables[name], tables[name] | changes)
-    confirm(session, f"Change the configuration of {counted(len(wanted), 'table')}?", yes=yes)
+            show_difference(session.out, tables[name], tables[name] | wanted[name])
+        if not differing:
+            session.out.line("Nothing was changed: the tables are configured like that.")
+            return
+    confirm(session, f"Change the configuration of {counted(len(differing), 'table')}?", yes=yes)
     answer = session.api.send("PUT", "/config", {"tables": wanted}, headers={"If-Match": before.etag or "*"})
     if session.out.as_json:
         session.out.json(answer.document)
         return
     if answer.note:
         session.out.line(f"Note: {answer.note}")
-    session.out.line(f"{counted(len(wanted), 'table')} changed.")
+    session.out.line(f"{counted(len(differing), 'table')} changed.")
+
+
+def _differs(tables: dict[str, Document], name: str, changes: Document) -> bool:
+    if name not in tables:
+        raise CommandError(Exit.NOT_FOUND, f"{name} is not registered; refreshctl tables list shows which are")
+    check_names(tables[name], changes)
+    return any(tables[name][field] != value for field, value in changes.items())
 
 
 def _read(file: str) -> dict[str, Document]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from pathlib import Path
@@ -49,6 +50,35 @@ def test_wrong_fields_and_values_are_told(refreshctl: Operator) -> None:
     assert source.code == 4
     assert "does not exist in BigQuery" in source.err
     assert refreshctl("config", "set", "shop.nothing", "priority=1").code == 5
+
+
+def test_several_tables_are_changed_at_once_or_none(refreshctl: Operator, tmp_path: Path) -> None:
+    one, other = refreshctl.table("orders"), refreshctl.table("returns")
+    file = tmp_path / "changes.json"
+
+    def priorities() -> list[int]:
+        return [refreshctl.well("config", "get", table, "--json").json["priority"] for table in (one, other)]
+
+    file.write_text(json.dumps({one: {"priority": 7}, other: {"priority": "high"}}))
+    wrong = refreshctl("config", "apply", str(file), "--yes")
+    assert (wrong.code, priorities()) == (2, [100, 100])
+    assert f"{other}.priority: Input should be a valid integer" in wrong.err
+    file.write_text(json.dumps({one: {"priority": 7}, "shop.nothing": {"priority": 7}}))
+    unknown = refreshctl("config", "apply", str(file), "--yes")
+    assert (unknown.code, priorities()) == (5, [100, 100])
+    file.write_text(json.dumps({one: {"priority": 7}, other: {"priority": 8, "lookback": 3}}))
+    asked = refreshctl("config", "apply", str(file))
+    assert (asked.code, priorities()) == (2, [100, 100])
+    assert "Change the configuration of 2 tables? Give --yes" in asked.err
+    done = refreshctl.well("config", "apply", str(file), "--yes")
+    assert ("+priority: 7" in done.out, "+lookback: 3" in done.out, priorities()) == (True, True, [7, 8])
+    assert "2 tables changed." in done.out
+    file.write_text(json.dumps({one: {"priority": 7}, other: {"priority": 9}}))
+    again = refreshctl.well("config", "apply", str(file), "--yes")
+    assert (one in again.out, "1 table changed." in again.out, priorities()) == (False, True, [7, 9])
+    assert "Nothing was changed" in refreshctl.well("config", "apply", str(file)).out
+    assert refreshctl("config", "apply", str(file), "--json").code == 2
+    assert {table["table"] for table in refreshctl.well("config", "apply", str(file), "--yes", "--json").json["items"]}
 
 
 def test_a_preview_changes_nothing(refreshctl: Operator) -> None:
