@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
 from shared import wiring
 from shared.domain.errors import PermanentError
-from tests.api.conftest import VIEWER, Api
+from tests.api.conftest import OPERATOR, VIEWER, Api
 from tests.conftest import BigQueryEnv
 from tests.support.engine import emulated_source
 
@@ -265,6 +266,24 @@ def test_several_tables_change_together_or_not_at_all(api: Api) -> None:
     wrong = {"public.a": {"priority": 7}, "public.nowhere": {"priority": 7}}
     assert put(api, "", {"tables": wrong}).status_code == 404
     assert api.get(f"{CONFIG}/public.a")["priority"] == 1
+
+
+def test_of_those_who_change_the_same_tables_at_once_one_does(api: Api) -> None:
+    api.plane.register("a", "b")
+    version = api("GET", CONFIG).headers["ETag"]
+    names = ("public.a", "public.b")
+
+    def change(number: int) -> int:
+        listed = names if number % 2 else names[::-1]
+        headers = {"Authorization": f"Bearer {OPERATOR}", "If-Match": version}
+        body = {"tables": {name: {"priority": number} for name in listed}}
+        return api.app.test_client().put(CONFIG, json=body, headers=headers).status_code
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(change, range(1, 9)))
+    assert sorted(answers) == [200] + [412] * 7
+    won = answers.index(200) + 1
+    assert {one["table"]: one["priority"] for one in api.get(CONFIG)["items"]} == dict.fromkeys(names, won)
 
 
 def test_a_preview_tells_what_would_be_read_anew_and_keeps_nothing(api: Api, dataset: str) -> None:
