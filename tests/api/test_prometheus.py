@@ -10,6 +10,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.api.conftest import Api
+from tests.docs.documents import README, code_words, section, table_rows
 
 ODD = 'a "quoted" \\ name'
 UNITS = ("seconds", "bytes", "rows")
@@ -77,3 +78,13 @@ def test_series_are_as_many_as_tables_and_labels_name_nothing_else(api: Api, swe
     assert few.keys() == {("table",), ("status",), ()}
     assert (many[("table",)] - few[("table",)]) / 5 == few[("table",)] / 3 <= 5
     assert (many[("status",)], many[()]) == (few[("status",)], few[()])
+
+
+def test_the_readme_explains_each_of_them_and_its_alerts_are_of_them(api: Api, swept: None) -> None:
+    told = section(README, "Prometheus")
+    explained = {name for row in table_rows(told) for name in code_words(row[0])}
+    written = {line.split()[2] for line in api("GET", "/metrics").text.splitlines() if line.startswith("# TYPE")}
+    assert explained == written
+    watched = re.findall(r"refresh_[a-z_]+", told.rpartition("Worth an alert")[2])
+    assert len(watched) > 3
+    assert set(watched) <= written

@@ -213,6 +213,11 @@ def test_the_scheduler_fires_daily_and_every_minute_with_retries(plan: Plan) -> 
         assert values["retry_config"][0]["retry_count"] >= 1
 
 
+def test_every_function_is_told_when_all_tables_are_verified(plan: Plan) -> None:
+    for values in plan.of("google_cloudfunctions2_function").values():
+        assert values["service_config"][0]["environment_variables"]["REFRESH_VERIFY_SCHEDULE"] == "0 14 * * 0"
+
+
 def test_the_database_is_backed_up_and_only_connectors_get_in(plan: Plan) -> None:
     (settings,) = plan.of("google_sql_database_instance")["this 0"]["settings"]
     assert settings["connector_enforcement"] == "REQUIRED"
@@ -269,6 +274,7 @@ def test_more_connections_than_there_are_fail_the_plan_with_the_numbers(planner:
         ({"message_retention_days": 3}, "message_retention_days is from 7 to 31"),
         ({"source_datasets": ["sqp"]}, "each as project.dataset"),
         ({"time_zone": "CEST"}, "IANA name"),
+        ({"verify_schedule": "weekly"}, "verify_schedule is off, or a cron expression"),
         ({"functions": {"worker": {"memory": "1Gi"}}}, "a name that is none of"),
         ({"alert_emails": []}, "an alert that nobody gets is none"),
         ({"database": {"existing_instance": "a", "url_secret": "b"}}, "not both"),
