@@ -104,6 +104,23 @@ def test_two_that_end_at_once_do_not_wait_for_each_other(tasks: Tasks) -> None:
     assert tasks.noted() == [next_one]
 
 
+def test_who_publishes_a_group_is_not_disturbed_by_who_ended_meanwhile(tasks: Tasks) -> None:
+    tasks.end(tasks.begin())
+    member, meanwhile, next_one = tasks.begin(), tasks.begin(), tasks.begin()
+    group = tasks.connected()
+    try:
+        tasks.run("BEGIN ISOLATION LEVEL REPEATABLE READ", group)
+        tasks.run("SELECT FROM refresh.refresh_last_task", group)
+        tasks.end(meanwhile, "skipped")
+        tasks.end(member, connection=group)
+        tasks.run("COMMIT", group)
+    finally:
+        group.close()
+    assert tasks.noted()[0] == member
+    tasks.end(next_one)
+    assert tasks.noted() == [next_one]
+
+
 def test_what_was_not_committed_was_not_the_last(tasks: Tasks) -> None:
     last = tasks.end(tasks.begin())
     at_work = tasks.begin()

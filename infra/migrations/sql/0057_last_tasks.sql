@@ -42,10 +42,13 @@ BEGIN
     VALUES (NEW.run_id, NEW.table_schema, NEW.table_name, NEW.mode, NEW.status, NEW.reason, left(NEW.error, 1000), NEW.finished_at,
         CASE WHEN is_holding THEN refresh.held_checks(NEW) END,
         CASE WHEN is_holding THEN (SELECT count(*) FROM refresh.held_scopes(NEW)) ELSE 0 END);
-    DELETE FROM refresh.refresh_last_task WHERE ctid = ANY (ARRAY(
-        SELECT l.ctid FROM refresh.refresh_last_task l
-        WHERE l.table_schema = NEW.table_schema AND l.table_name = NEW.table_name AND l.mode = NEW.mode AND l.finished_at < NEW.finished_at
-        FOR UPDATE SKIP LOCKED));
+    -- Publish groups are published of one snapshot: what somebody else has removed since would be an error to them.
+    IF current_setting('transaction_isolation') = 'read committed' THEN
+        DELETE FROM refresh.refresh_last_task WHERE ctid = ANY (ARRAY(
+            SELECT l.ctid FROM refresh.refresh_last_task l
+            WHERE l.table_schema = NEW.table_schema AND l.table_name = NEW.table_name AND l.mode = NEW.mode AND l.finished_at < NEW.finished_at
+            FOR UPDATE SKIP LOCKED));
+    END IF;
     RETURN NULL;
 END $$;
 CREATE TRIGGER note_last_task AFTER INSERT OR UPDATE ON refresh.refresh_task FOR EACH ROW
