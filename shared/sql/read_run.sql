@@ -1,10 +1,11 @@
 -- A run with its tables, their slices (at most :max_slices of each) and what it cost: what the API answers, letter by letter.
+-- :only : the tables that are listed; NULL: all.
 WITH slices AS (
     SELECT c.table_schema, c.table_name, json_agg(slice ORDER BY c.slice_no) AS listed
     FROM (
         SELECT *, row_number() OVER (PARTITION BY table_schema, table_name ORDER BY slice_no) AS place
         FROM refresh.refresh_checkpoint
-        WHERE run_id = :run_id
+        WHERE run_id = :run_id AND (CAST(:only AS text[]) IS NULL OR table_schema || '.' || table_name = ANY (CAST(:only AS text[])))
     ) c
     CROSS JOIN LATERAL (
         SELECT c.slice_no, c.status, cardinality(c.scope_values) AS scopes,
@@ -36,20 +37,21 @@ WITH slices AS (
     ) waiting
     LEFT JOIN refresh.refresh_publish p USING (run_id, table_schema, table_name)
     LEFT JOIN slices USING (table_schema, table_name)
-    WHERE t.run_id = :run_id
+    WHERE t.run_id = :run_id AND (CAST(:only AS text[]) IS NULL OR t.table_schema || '.' || t.table_name = ANY (CAST(:only AS text[])))
     ORDER BY t.priority, t.table_schema, t.table_name
 )
 -- The tables are put behind the rest as text: as a member of an object a megabyte would be copied three times more.
 SELECT left(row_to_json(run)::text, -1) || ',"tables":' || (coalesce(listed.tables::text, '[]') || '}') AS document
-FROM (SELECT json_agg(one) AS tables, coalesce(sum(one.bytes_billed), 0) AS bytes_billed FROM tables one) listed
-CROSS JOIN LATERAL (
+FROM (SELECT json_agg(one) AS tables FROM tables one) listed
+CROSS JOIN (
     SELECT n.run_id, n.trigger, n.requested_by, n.request, n.status, n.replay_of,
         ARRAY(SELECT later.run_id FROM refresh.refresh_run later WHERE later.replay_of = n.run_id ORDER BY later.created_at) AS replayed_by,
         refresh.rfc3339(n.scheduled_for) AS scheduled_for, refresh.rfc3339(n.snapshot_at) AS snapshot_at,
         refresh.rfc3339(n.created_at) AS created_at, refresh.rfc3339(n.planned_at) AS planned_at,
         refresh.rfc3339(n.finished_at) AS finished_at, refresh.duration_ms(n.created_at, coalesce(n.finished_at, now())) AS duration_ms,
-        json_build_object('bytes_billed', listed.bytes_billed,
-            'usd', round(listed.bytes_billed / 1099511627776.0 * CAST(:usd_per_tib AS numeric), 6)) AS cost
+        json_build_object('bytes_billed', billed.bytes,
+            'usd', round(billed.bytes / 1099511627776.0 * CAST(:usd_per_tib AS numeric), 6)) AS cost
     FROM refresh.refresh_run n
+    CROSS JOIN (SELECT coalesce(sum(bytes_billed), 0) AS bytes FROM refresh.refresh_task WHERE run_id = :run_id) billed
     WHERE n.run_id = :run_id
 ) run

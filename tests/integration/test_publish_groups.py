@@ -187,7 +187,7 @@ def test_a_run_shows_what_a_staged_table_waits_for(migrated_url: str) -> None:
     run = group.run(1)
     group.items.stage(items(1), message=run.items)
     engine.deliver(run.items)
-    (row,) = engine.sql(statement("read_run"), run_id=run.items.run_id, usd_per_tib=6.25, max_slices=10)
+    (row,) = engine.sql(statement("read_run"), run_id=run.items.run_id, only=None, usd_per_tib=6.25, max_slices=10)
     tables = {table["table"]: table for table in json.loads(row["document"])["tables"]}
     engine.close()
     assert tables["public.items"]["waits_for"] == ["public.others", "public.totals"]

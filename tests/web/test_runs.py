@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from playwright.sync_api import expect
 
@@ -143,3 +145,28 @@ def test_a_run_that_is_not_there_is_a_page_too(visit: Visit) -> None:
     assert answer is not None
     assert answer.status == 404
     expect(page.get_by_role("link", name="To the overview")).to_be_visible()
+
+
+def test_every_table_of_a_long_run_is_on_one_of_its_pages(api: Api) -> None:
+    names = [f"t{number:03}" for number in range(230)]
+    api.plane.register(*names)
+    run_id = api.trigger().get_json()["run_id"]
+    api.plane.deliver_owed()
+    api.plane.run(
+        "SET session_replication_role = replica; UPDATE refresh.refresh_task SET started_at = created_at,"
+        " finished_at = created_at + interval '1 minute', rows_read = 7, rows_staged = 7, rows_inserted = 7,"
+        " status = CASE WHEN table_name LIKE '%9' THEN 'failed' ELSE 'success' END, reason = 'test';"
+        " SET session_replication_role = origin"
+    )
+    pages = [api("GET", f"/runs/{run_id}?page={number}").text for number in (1, 2, 3)]
+    found = [re.findall(r'<div class="label"><a href="/tables/public\.(t\d+)"', text) for text in pages]
+    assert [len(tables) for tables in found] == [100, 100, 30]
+    failed = [name for name in names if name.endswith("9")]
+    assert [name for tables in found for name in tables] == failed + [name for name in names if name not in failed], (
+        "what failed first"
+    )
+    for text in pages:
+        assert "<div><dt>rows read</dt><dd>1,610</dd></div>" in text, "of all tables, not of those that are shown"
+        assert "all <b>230</b>" in text
+        assert "failed <b>23</b>" in text
+        assert "of 230 ended</title>" in text

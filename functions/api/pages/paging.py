@@ -41,7 +41,7 @@ def asked_page() -> int:
 
 def is_named(table: str, search: str) -> bool:
     """Whether a table's name has every word that is searched for."""
-    return all(word in table.lower() for word in search.lower().split())
+    return not search or all(word in table.lower() for word in search.lower().split())
 
 
 def with_query(**changes: Any) -> str:

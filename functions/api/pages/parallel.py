@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import accumulate
+from operator import sub
 from typing import Any
+
+from functions.api.pages.outline import TableOutline
 
 COLUMNS = 120
 HEIGHT = 40.0
@@ -28,26 +32,27 @@ class Parallel:
     most: int
 
 
-def of(run: Mapping[str, Any], tables: Sequence[Mapping[str, Any]], *, now: datetime) -> Parallel:
+def of(run: Mapping[str, Any], tables: Sequence[TableOutline], *, now: datetime) -> Parallel:
     """The picture of a run, as far as it is."""
     start = datetime.fromisoformat(run["created_at"])
     end = now if run["finished_at"] is None else datetime.fromisoformat(run["finished_at"])
     step = max(end - start, timedelta(seconds=1)) / COLUMNS
-    working, ended = [0] * COLUMNS, [0] * (COLUMNS + 1)
+    begun, ended, left = [0] * COLUMNS, [0] * COLUMNS, [0] * (COLUMNS + 1)
 
-    def column(text: str | None) -> int:
-        return COLUMNS - 1 if text is None else min(COLUMNS - 1, (datetime.fromisoformat(text) - start) // step)
+    def column(moment: datetime | None) -> int:
+        return COLUMNS - 1 if moment is None else min(COLUMNS - 1, (moment - start) // step)
 
     for one in tables:
-        if one["started_at"]:
-            for number in range(column(one["started_at"]), column(one["finished_at"]) + 1):
-                working[number] += 1
-        if one["finished_at"]:
-            ended[column(one["finished_at"])] += 1
+        last = column(one.finished_at)
+        if one.started_at:
+            begun[column(one.started_at)] += 1
+            left[last + 1] += 1
+        if one.finished_at:
+            ended[last] += 1
+    working = list(accumulate(map(sub, begun, left)))
     most = max(1, *working)
     columns = []
-    for number, count in enumerate(working):
-        done = sum(ended[: number + 1])
+    for number, (count, done) in enumerate(zip(working, accumulate(ended), strict=True)):
         title = f"{count:,} at work, {done:,} of {len(tables):,} ended"
         columns.append(Column(x=number, height=round(HEIGHT * count / most, 1), title=title))
     return Parallel(columns=tuple(columns), most=most)

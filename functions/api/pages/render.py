@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cache
 from http import HTTPStatus
 from typing import Any
 
@@ -75,6 +76,7 @@ def set_up(app: Flask) -> None:
         further_menu=lambda: _menu(_MORE),
         with_query=with_query,
         reason_advice=reasons.advice,
+        written_once=cache,
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from secrets import token_urlsafe
 from typing import Any
@@ -15,9 +14,11 @@ from werkzeug.wrappers import Response as AnyResponse
 from functions.api.pages import parallel, timeline
 from functions.api.pages.calls import api, read, send
 from functions.api.pages.going import see_other
+from functions.api.pages.outline import Outline, in_order, read_outline
 from functions.api.pages.paging import asked_page, is_named, of_pagination, page_of
 from functions.api.pages.render import page
 from functions.api.routes.runs import run_document
+from shared import wiring
 
 routes = Blueprint("runs", __name__)
 _STATES = ("running", "success", "warning", "failed")
@@ -25,13 +26,12 @@ _RUNS = 50
 _TABLES = 100
 _MANY = 30
 """Tables of a run from which on it is also drawn as a whole, and searched."""
-_REPORTED = ("dry_run", "plan")
+_REPORTED = {"dry_run", "plan"}
 _WITHOUT_EFFECT = {*_REPORTED, "verify"}
 _AGAIN = ("failed", "held", "skipped")
 _UNDECIDABLE = ("cost_cap", "schema_drift", "group_held")
 """Reasons of holds that nobody can release: their cause is mended, and the table run again."""
 _TROUBLED = ("failed", "held", "skipped", "warning")
-_GRAVE = ("failed", "held", "skipped", "warning", "running", "queued", "success", "no_new_data")
 
 
 @routes.get("/runs")
@@ -48,32 +48,37 @@ def listed() -> Response:
 @routes.get("/runs/<uuid:run_id>")
 def show(run_id: UUID) -> Response:
     """A run: its tables as bars in time, what they cost, and why what went wrong did."""
-    run = from_json(run_document(run_id))
     now = datetime.now(UTC)
-    counted = _counted(run["tables"])
     chosen = request.args.get("status", "")
     search = request.args.get("q", "").strip()
     slowest = request.args.get("order") == "slowest"
-    tables = [one for one in run["tables"] if chosen in ("", one["status"]) and is_named(one["table"], search)]
-    pages, shown = page_of(sorted(tables, key=_slowest if slowest else _order), size=_TABLES)
+    with wiring.store().transaction(statement_timeout=10.0, isolation="repeatable read") as session:
+        outline = read_outline(session, run_id)
+        found = [one for one in outline.tables if chosen in ("", one.status) and is_named(one.table, search)]
+        pages, places = page_of(in_order(found, slowest=slowest), size=_TABLES)
+        run = from_json(run_document(session, run_id, only=[one.table for one in places]))
+    by_name = {one["table"]: one for one in run["tables"]}
+    shown = [by_name[one.table] for one in places]
+    counted = outline.counted()
     return page(
         "run.html",
         now=now,
         run=run,
+        tables=len(outline.tables),
         counted=counted,
         chosen=chosen,
         pages=pages,
         line=timeline.of(run, shown, now=now),
-        whole=parallel.of(run, run["tables"], now=now) if len(run["tables"]) > _MANY else None,
+        whole=parallel.of(run, outline.tables, now=now) if len(outline.tables) > _MANY else None,
         search=search,
         slowest=slowest,
         troubles=[one for one in shown if one["status"] in _TROUBLED and "verified" not in one["details"]],
-        effectless=_effectless(run),
-        report=_report(run),
+        effectless=_effectless(outline),
+        report=_report(run_id, outline),
         moved=[one for one in shown if one["rows_read"] or one["scopes_unchanged"] or one["bytes_billed"]],
         undecidable=_UNDECIDABLE,
-        again=[one["table"] for one in run["tables"] if one["status"] in _AGAIN],
-        totals=_totals(run["tables"]),
+        again=any(status in counted for status in _AGAIN),
+        totals=outline.totals,
     )
 
 
@@ -99,33 +104,11 @@ def _confirm_replay(run_id: UUID, *, problem: Any = None, status: int = 200) -> 
     return page("replay.html", status=status, run=run, again=again, problem=problem, once=token_urlsafe(16))
 
 
-def _effectless(run: Mapping[str, Any]) -> str | None:
+def _effectless(outline: Outline) -> str | None:
     """The mode of a run that changes no table; None for all others."""
-    modes = {one["mode"] for one in run["tables"]}
-    return modes.pop() if len(modes) == 1 and modes <= _WITHOUT_EFFECT else None
+    return min(outline.modes) if len(outline.modes) == 1 and outline.modes <= _WITHOUT_EFFECT else None
 
 
-def _report(run: Mapping[str, Any]) -> Any:
+def _report(run_id: UUID, outline: Outline) -> Any:
     """What a dry run or a plan has found; None for other runs."""
-    if not any(one["mode"] in _REPORTED for one in run["tables"]):
-        return None
-    return read(api("runs", run["run_id"], "dry-run-report"))
-
-
-def _counted(tables: Sequence[Mapping[str, Any]]) -> dict[str, int]:
-    counted = {status: sum(one["status"] == status for one in tables) for status in _GRAVE}
-    return {status: count for status, count in counted.items() if count}
-
-
-def _order(one: Mapping[str, Any]) -> tuple[int, str, str]:
-    """What needs somebody first, then what goes on, then what went well; each as they were begun."""
-    return (min(_GRAVE.index(one["status"]), _GRAVE.index("success")), one["started_at"] or "9", one["table"])
-
-
-def _slowest(one: Mapping[str, Any]) -> tuple[int, str]:
-    return (-(one["duration_ms"] or 0), one["table"])
-
-
-def _totals(tables: Sequence[Mapping[str, Any]]) -> dict[str, int]:
-    names = ("rows_read", "rows_inserted", "rows_updated", "rows_deleted", "rows_unchanged", "rows_quarantined")
-    return {name: sum(one[name] for one in tables) for name in names}
+    return read(api("runs", run_id, "dry-run-report")) if outline.modes & _REPORTED else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from http import HTTPStatus
 from uuid import UUID
 
@@ -43,6 +44,7 @@ from shared.operations.requests import (
     TooSoon,
     request_run,
 )
+from shared.ports import Session
 from shared.sql import statement
 
 routes = Blueprint("runs", __name__)
@@ -116,13 +118,14 @@ def list_runs(query: RunsQuery) -> Runs:
 @call(Run, tag="runs", errors=(404,), paths=_RUN)
 def get_run(run_id: UUID) -> Written[Run]:
     """A run with its tables, their slices, and what it cost."""
-    return Written(text=run_document(run_id))
+    with wiring.store().transaction(statement_timeout=10.0) as session:
+        return Written(text=run_document(session, run_id))
 
 
-def run_document(run_id: UUID) -> str:
-    """The run as Postgres writes it."""
+def run_document(session: Session, run_id: UUID, *, only: Sequence[str] | None = None) -> str:
+    """The run as Postgres writes it, with all its tables or only those."""
     price = wiring.settings().refresh_usd_per_tib
-    text = documents.read(wiring.store(), "read_run", run_id=run_id, max_slices=MAX_SLICES, usd_per_tib=price)
+    text = documents.read_in(session, "read_run", run_id=run_id, only=only, max_slices=MAX_SLICES, usd_per_tib=price)
     if text is None:
         raise not_found(f"There is no run {run_id}.")
     return text

@@ -1,0 +1,71 @@
+"""A run in outline: what its page needs of all tables, so that it need not read everything about each."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import NamedTuple
+from uuid import UUID
+
+from pydantic_core import from_json
+
+from shared.operations import documents
+from shared.ports import Session
+
+_GRAVE = ("failed", "held", "skipped", "warning", "running", "queued", "success", "no_new_data")
+_WELL = _GRAVE.index("success")
+_LAST = datetime.max.replace(tzinfo=UTC)
+
+
+class TableOutline(NamedTuple):
+    """A table of a run. A tuple, because a run has a thousand."""
+
+    table: str
+    status: str
+    started_at: datetime | None
+    finished_at: datetime | None
+    duration_ms: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outline:
+    """All tables of a run, the modes that they have, and the sums of their rows by name."""
+
+    tables: tuple[TableOutline, ...]
+    modes: frozenset[str]
+    totals: dict[str, int]
+
+    def counted(self) -> dict[str, int]:
+        """How many tables have each status that one has, the gravest first."""
+        found = Counter(one.status for one in self.tables)
+        return {status: found[status] for status in _GRAVE if found[status]}
+
+
+def read_outline(session: Session, run_id: UUID) -> Outline:
+    """The outline of a run; it has no tables where there is no such run."""
+    text = documents.read_in(session, "read_run_outline", run_id=run_id)
+    assert text is not None, "sums of nothing are a row as well"
+    read = from_json(text)
+    of = read["tables"]
+    times = (map(_time, of[name]) for name in ("started_at", "finished_at"))
+    rows = zip(of["table"], of["status"], *times, of["duration_ms"], strict=True)
+    return Outline(tables=tuple(map(TableOutline._make, rows)), modes=frozenset(read["modes"]), totals=read["totals"])
+
+
+def in_order(tables: Iterable[TableOutline], *, slowest: bool) -> list[TableOutline]:
+    """What needs somebody first, then what goes on, then what went well, each as begun; or the slowest first."""
+    return sorted(tables, key=_slowness if slowest else _gravity)
+
+
+def _gravity(one: TableOutline) -> tuple[int, datetime, str]:
+    return (min(_GRAVE.index(one.status), _WELL), one.started_at or _LAST, one.table)
+
+
+def _slowness(one: TableOutline) -> tuple[int, str]:
+    return (-(one.duration_ms or 0), one.table)
+
+
+def _time(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)
