@@ -31,9 +31,12 @@ WITH slices AS (
             'by', p.rolled_back_by, 'reason', p.rollback_reason) END AS rolled_back,
         t.bigquery_job_id, t.details, coalesce(slices.listed, '[]') AS slices
     FROM refresh.refresh_task t
-    CROSS JOIN LATERAL (
-        SELECT CASE WHEN t.status IN ('queued', 'running') AND (t.status = 'queued' OR t.phase = 'staged')
+    CROSS JOIN LATERAL ( -- asked only of those that may wait, and once: that is what OFFSET 0 is for
+        SELECT CASE
+            WHEN t.status IN ('queued', 'running') AND t.phase = 'staged'
+                OR t.status = 'queued' AND (t.table_schema, t.table_name) IN (SELECT table_schema, table_name FROM refresh.refresh_dependency)
             THEN refresh.waits_for(t) END AS tables
+        OFFSET 0
     ) waiting
     LEFT JOIN refresh.refresh_publish p USING (run_id, table_schema, table_name)
     LEFT JOIN slices USING (table_schema, table_name)
