@@ -2,6 +2,8 @@
 
 BIN := .venv/bin
 TEST_PROCESSES ?= 2
+# Hundreds of processes load the same modules: each compiled them anew where this keeps Python from keeping them.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help setup check test demo serve bench lock clean
 

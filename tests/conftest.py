@@ -17,7 +17,6 @@ from google.cloud import bigquery
 from google.cloud.bigquery_storage_v1 import BigQueryReadClient
 from hypothesis import settings
 
-from infra.local import server_files
 from infra.local.bigquery import BigQuery
 from infra.local.postgres import Postgres
 from infra.local.reaper import Reaper
@@ -64,23 +63,35 @@ class BigQueryEnv:
     storage_client: BigQueryReadClient
 
 
+def _much_memory() -> bool:
+    """Whether this machine has so much memory for files that what servers keep of tests is a small part of it."""
+    if not _MEMORY.is_dir() or os.statvfs(_MEMORY).f_flag & os.ST_NOEXEC:
+        return False
+    return shutil.disk_usage(_MEMORY).free >= _MUCH_MEMORY
+
+
 @pytest.fixture(scope="session")
 def session_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Where the session's servers are; they end even if the session is killed."""
-    folder = tmp_path_factory.mktemp("session")
+    """Where the session's servers are, in memory where there is much: databases and datasets are made by the hundred.
+
+    They end, and it goes, even if the session is killed.
+    """
+    if _much_memory():
+        folder = Path(tempfile.mkdtemp(prefix="refresh-tests-", dir=_MEMORY))
+    else:
+        folder = tmp_path_factory.mktemp("session")
+    folder.chmod(0o711)  # the server's user may be another one, who must be able to pass through
     with Reaper(folder):
         yield folder
+    shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="session")
 def postgres(session_folder: Path) -> Iterator[Postgres]:
     """The session's server. Tests that stop a server start one of their own."""
     chosen = os.environ.get("REFRESH_TEST_PG_BIN")
-    home = session_folder / "data" / "postgres"
-    if _much_memory():
-        _keep_in_memory(home)
     server = Postgres(
-        home,
+        session_folder / "data" / "postgres",
         log=session_folder / "postgres.log",
         bin_dir=Path(chosen) if chosen else None,
         settings=_TEST_SETTINGS,
@@ -88,21 +99,6 @@ def postgres(session_folder: Path) -> Iterator[Postgres]:
     with server:
         yield server
     server.remove()
-
-
-def _much_memory() -> bool:
-    """Whether this machine has so much memory for files that a server's data are a small part of it."""
-    if not _MEMORY.is_dir() or os.statvfs(_MEMORY).f_flag & os.ST_NOEXEC:
-        return False
-    return shutil.disk_usage(_MEMORY).free >= _MUCH_MEMORY
-
-
-def _keep_in_memory(home: Path) -> None:
-    """Have a server's data where making a database for each test costs no disk; whoever removes `home` removes them."""
-    home.mkdir(parents=True)
-    place = Path(tempfile.mkdtemp(prefix="refresh-postgres-", dir=_MEMORY))
-    place.chmod(0o711)
-    (home / server_files.ELSEWHERE).symlink_to(place)
 
 
 @pytest.fixture(scope="session")

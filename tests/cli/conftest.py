@@ -6,8 +6,10 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -80,10 +82,11 @@ class Operator:
 
 
 @pytest.fixture(scope="session")
-def running_stack() -> Iterator[System]:
+def running_stack(session_folder: Path) -> Iterator[System]:
     """One stack for all tests of the command; each makes tables of its own."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("REFRESH_SWEEP_SECONDS", "2")
+        patch.setattr(tempfile, "tempdir", str(session_folder))
         with Stack(empty=True) as stack:
             system = System(stack)
             yield system

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import random
 import signal
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, cast
 from uuid import UUID
 
@@ -141,9 +143,10 @@ class System:
 
 
 @contextmanager
-def running_system(bus: Kind) -> Iterator[System]:
-    """Start everything, with leases short enough to wait for."""
+def running_system(bus: Kind, folder: Path) -> Iterator[System]:
+    """Start everything, in that folder, with leases short enough to wait for."""
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tempfile, "tempdir", str(folder))
         patch.setenv("REFRESH_LEASE_SECONDS", "3")
         patch.setenv("REFRESH_CHUNK_ROWS", "500")
         with Stack(empty=True, bus=bus, scheduler=False) as stack:

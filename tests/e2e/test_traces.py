@@ -8,6 +8,7 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -27,12 +28,12 @@ def receiver() -> Iterator[OtlpReceiver]:
 
 
 @pytest.fixture(scope="module")
-def traced(receiver: OtlpReceiver) -> Iterator[System]:
+def traced(receiver: OtlpReceiver, session_folder: Path) -> Iterator[System]:
     """A stack that sends its spans to the receiver, with a table."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("REFRESH_TRACES", receiver.url)
         patch.setenv("REFRESH_WEBHOOK_ALLOW_LOOPBACK", "127.0.0.1:*")
-        with running_system("embedded") as system:
+        with running_system("embedded", session_folder) as system:
             system.bigquery("CREATE SCHEMA traced")
             system.bigquery("CREATE TABLE traced.orders (id INT64)")
             system.bigquery("INSERT INTO traced.orders VALUES (1), (2)")
