@@ -1,6 +1,20 @@
 -- Every table, or one, as it stands: what it does now, how its last refresh (of its own mode) ended, how old its data is. An interval is how often the
 -- table can be refreshed at best: its frequency in whole triggers; it is stale an hour after one has passed. A backfill refreshes nothing, so
 -- how it ended says nothing of the table.
+WITH undone AS MATERIALIZED ( -- once, and not for each table
+    SELECT table_schema, table_name, (array_agg(p.scanned_snapshot_before ORDER BY p.publish_id))[1] AS data_as_of,
+        (array_agg(json_build_object('run_id', p.run_id, 'at', p.rolled_back_at, 'by', p.rolled_back_by,
+            'reason', p.rollback_reason) ORDER BY p.publish_id DESC))[1] AS rolled_back
+    FROM (
+        SELECT s.table_schema, s.table_name, min(s.refused_at) AS since
+        FROM refresh.refresh_partition_state s
+        WHERE s.refused_at IS NOT NULL
+        GROUP BY s.table_schema, s.table_name
+    ) refused
+    JOIN refresh.refresh_publish p USING (table_schema, table_name)
+    WHERE p.rolled_back_at >= refused.since
+    GROUP BY table_schema, table_name
+)
 SELECT coalesce(json_agg(listed ORDER BY listed."table"), '[]')::text AS document
 FROM (
     SELECT r.table_schema || '.' || r.table_name AS "table", r.handler, r.mode, r.priority, r.frequency_hours, age.interval_hours,
@@ -47,20 +61,7 @@ FROM (
             SELECT FROM refresh.refresh_task_scope s
             WHERE s.run_id = latest.run_id AND s.table_schema = r.table_schema AND s.table_name = r.table_name)
     ) hold ON true
-    LEFT JOIN (
-        SELECT table_schema, table_name, (array_agg(p.scanned_snapshot_before ORDER BY p.publish_id))[1] AS data_as_of,
-            (array_agg(json_build_object('run_id', p.run_id, 'at', p.rolled_back_at, 'by', p.rolled_back_by,
-                'reason', p.rollback_reason) ORDER BY p.publish_id DESC))[1] AS rolled_back
-        FROM (
-            SELECT s.table_schema, s.table_name, min(s.refused_at) AS since
-            FROM refresh.refresh_partition_state s
-            WHERE s.refused_at IS NOT NULL
-            GROUP BY s.table_schema, s.table_name
-        ) refused
-        JOIN refresh.refresh_publish p USING (table_schema, table_name)
-        WHERE p.rolled_back_at >= refused.since
-        GROUP BY table_schema, table_name
-    ) undone USING (table_schema, table_name)
+    LEFT JOIN undone USING (table_schema, table_name)
     CROSS JOIN LATERAL (
         SELECT CASE WHEN undone.rolled_back IS NOT NULL THEN undone.data_as_of ELSE coalesce(r.scanned_snapshot_at, (
             SELECT coalesce(n.snapshot_at, t.finished_at)
