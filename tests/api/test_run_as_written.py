@@ -82,7 +82,9 @@ def task(number: int, mode: str, status: str, phase: str) -> dict[str, Any]:
 
 def test_tasks_of_every_mode_state_and_phase(api: Api, run_id: str) -> None:
     forge(api, _TASK, *(task(number, *kind) for number, kind in enumerate(KINDS)))
-    tables = api.get(f"/api/refresh/runs/{run_id}")["tables"]
+    run = api.get(f"/api/refresh/runs/{run_id}")
+    tables = run["tables"]
+    assert run["cost"]["bytes_billed"] == sum(one["bytes_billed"] for one in tables)
     assert [(one["mode"], one["status"], one["phase"]) for one in tables] == KINDS, "in their order"
     assert any(one["waits_since"] for one in tables)
     for number, one in enumerate(tables):

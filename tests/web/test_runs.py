@@ -155,6 +155,7 @@ def test_every_table_of_a_long_run_is_on_one_of_its_pages(api: Api) -> None:
     api.plane.run(
         "SET session_replication_role = replica; UPDATE refresh.refresh_task SET started_at = created_at,"
         " finished_at = created_at + interval '1 minute', rows_read = 7, rows_staged = 7, rows_inserted = 7,"
+        " bytes_billed = 1024,"
         " status = CASE WHEN table_name LIKE '%9' THEN 'failed' ELSE 'success' END, reason = 'test';"
         " SET session_replication_role = origin"
     )
@@ -167,6 +168,7 @@ def test_every_table_of_a_long_run_is_on_one_of_its_pages(api: Api) -> None:
     )
     for text in pages:
         assert "<div><dt>rows read</dt><dd>1,610</dd></div>" in text, "of all tables, not of those that are shown"
+        assert "<div><dt>billed by BigQuery</dt><dd>230.0 KiB</dd></div>" in text
         assert "all <b>230</b>" in text
         assert "failed <b>23</b>" in text
         assert "of 230 ended</title>" in text
