@@ -10,6 +10,7 @@ from http import HTTPStatus
 from typing import Any
 
 from flask import Flask, Response, g, render_template, request, url_for
+from flask.templating import Environment
 from markupsafe import Markup, escape
 
 from functions.api.pages import reasons, words
@@ -19,6 +20,7 @@ from functions.api.pages.paging import with_query
 from functions.api.pages.session import FORM_FIELD, form_token
 from shared.domain.identity import Identity, Role
 
+_METHODS = frozenset(dir(dict))
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
 NOTHING = "–"
@@ -35,6 +37,15 @@ _MORE = (
     ("webhooks", "Webhooks", "webhooks.listed"),
     ("audit", "Audit", "audit.show"),
 )
+
+
+class _Templates(Environment):
+    """Looks for what a document of the API has where it is: as an attribute first, it took four times as long."""
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        if type(obj) is dict and attribute in obj and attribute not in _METHODS:
+            return obj[attribute]
+        return super().getattr(obj, attribute)
 
 
 def page(template: str, *, status: int = HTTPStatus.OK, **values: Any) -> Response:
@@ -54,6 +65,7 @@ def page(template: str, *, status: int = HTTPStatus.OK, **values: Any) -> Respon
 
 def set_up(app: Flask) -> None:
     """Give templates what they write with. A macro of a long list that says the same of many rows is `written_once`."""
+    app.jinja_environment = _Templates
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
     app.jinja_env.filters.update(
