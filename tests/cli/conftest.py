@@ -95,10 +95,11 @@ def running_stack(session_folder: Path) -> Iterator[System]:
 
 @pytest.fixture
 def refreshctl(running_stack: System) -> Iterator[Operator]:
-    """The command. What a test registers is disabled for the next."""
+    """The command. What a test registers is disabled for the next; its sources go, as queries look at all tables."""
     schema = f"shop_{uuid4().hex[:8]}"
     running_stack.bigquery(f"CREATE SCHEMA {schema}")
     running_stack.sql(f"CREATE SCHEMA {schema}")
     yield Operator(running_stack, schema)
     running_stack.sql("UPDATE refresh.refresh_table_registry SET mode = 'disabled'")
     running_stack.sql("DELETE FROM refresh.webhook_endpoint")
+    running_stack.client.delete_dataset(f"{PROJECT}.{schema}", delete_contents=True)
