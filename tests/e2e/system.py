@@ -74,10 +74,9 @@ class System:
 
         def look() -> bool:
             self.tick()
-            paused.wait(1.0)
-            (run,) = self.sql("SELECT status FROM refresh.refresh_run WHERE run_id = :run", run=run_id)
+            over = any(self._is_over(run_id) or paused.wait(0.1) for _ in range(10))
             assert self._tasks(run_id, "reason = 'internal_error'") == []
-            return bool(run["status"] != "running")
+            return over
 
         try:
             wait_for(look, f"run {run_id} to end", timeout=_PATIENCE_SECONDS)
@@ -85,6 +84,10 @@ class System:
             raise AssertionError(f"{error}: {self._tasks(run_id, 'finished_at IS NULL')}") from error
         rows = self.sql("SELECT * FROM refresh.refresh_task WHERE run_id = :run", run=run_id)
         return {f"{row['table_schema']}.{row['table_name']}": row for row in rows}
+
+    def _is_over(self, run_id: UUID) -> bool:
+        (run,) = self.sql("SELECT status FROM refresh.refresh_run WHERE run_id = :run", run=run_id)
+        return bool(run["status"] != "running")
 
     def _tasks(self, run_id: UUID, condition: str) -> list[Row]:
         return self.sql(
