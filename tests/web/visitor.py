@@ -10,7 +10,7 @@ from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Request, e
 _EXPECTED = ("the server responded with a status of 4", "Response Status Error Code 4")
 """What the console says of answers that are no fault of the page."""
 _GRAVE = ("serious", "critical")
-_RULES = {"rules": {"target-size": {"enabled": True}}}
+_RULES = {"rules": {"target-size": {"enabled": True}}, "resultTypes": ["violations"]}
 """Beside axe's own choice: what is pressed is at least 24 pixels large, or has room around it."""
 _WITHIN_MS = 10_000
 _TOO_WIDE = """[...document.querySelectorAll("main *")]
