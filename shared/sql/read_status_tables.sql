@@ -49,18 +49,9 @@ FROM (
         SELECT DISTINCT ON (l.table_schema, l.table_name, l.mode) l.table_schema AS of_schema, l.table_name AS of_name, l.mode AS of_mode,
             l.run_id, l.status, l.reason, l.error, l.finished_at, l.held_checks, l.held_scopes
         FROM refresh.refresh_last_task l
+        WHERE l.mode IN ('live', 'shadow', 'dry_run')
         ORDER BY l.table_schema, l.table_name, l.mode, l.finished_at DESC
     ) latest ON (of_schema, of_name, of_mode) = (r.table_schema, r.table_name, coalesce(nullif(r.mode, 'disabled'), 'live'))
-    LEFT JOIN LATERAL (
-        SELECT json_build_object('run_id', latest.run_id, 'scopes', latest.held_scopes, 'checks', latest.held_checks,
-            'refused_by', f.refused_by, 'refused_at', f.refused_at, 'refused_because', f.reason) AS document
-        FROM (SELECT) held
-        LEFT JOIN refresh.refresh_refusal f
-            ON f.run_id = latest.run_id AND f.table_schema = r.table_schema AND f.table_name = r.table_name
-        WHERE latest.held_scopes > 0 AND latest.held_checks IS NOT NULL AND r.mode = 'live' AND EXISTS (
-            SELECT FROM refresh.refresh_task_scope s
-            WHERE s.run_id = latest.run_id AND s.table_schema = r.table_schema AND s.table_name = r.table_name)
-    ) hold ON true
     LEFT JOIN undone USING (table_schema, table_name)
     CROSS JOIN LATERAL (
         SELECT CASE WHEN undone.rolled_back IS NOT NULL THEN undone.data_as_of ELSE coalesce(r.scanned_snapshot_at, (
@@ -93,5 +84,17 @@ FROM (
         WHERE n.status = 'running' AND t.mode IN ('live', 'shadow') AND t.status IN ('queued', 'running')
         ORDER BY t.table_schema, t.table_name, t.status DESC, t.created_at
     ) open USING (table_schema, table_name)
+    LEFT JOIN refresh.refresh_refusal f ON (f.run_id, f.table_schema, f.table_name) = (latest.run_id, r.table_schema, r.table_name)
+    LEFT JOIN LATERAL (
+        SELECT held AS document
+        FROM (
+            SELECT latest.run_id, latest.held_scopes AS scopes, latest.held_checks AS checks, f.refused_by, f.refused_at,
+                f.reason AS refused_because
+        ) held
+        WHERE latest.held_scopes > 0 AND latest.held_checks IS NOT NULL AND r.mode = 'live'
+            AND (latest.finished_at > now() - interval '1 day' OR EXISTS ( -- cleanup removes what is a day old at the earliest
+                SELECT FROM refresh.refresh_task_scope s
+                WHERE s.run_id = latest.run_id AND s.table_schema = r.table_schema AND s.table_name = r.table_name))
+    ) hold ON true
     WHERE CAST(:schema AS text) IS NULL OR (r.table_schema = :schema AND r.table_name = :name)
 ) listed
