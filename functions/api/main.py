@@ -22,7 +22,6 @@ def application() -> Flask:
         made = create_app()
     finally:
         gc.enable()
-    gc.set_threshold(50_000, 10, 10)  # more than an answer about 1,000 tables is made of: it is not searched on the way
     gc.freeze()  # the collector need not look through all that was loaded: that took 100 ms of some request
     return made
 
