@@ -27,9 +27,8 @@ def days_since(session: Session, since: datetime | None, until: datetime | None 
     return Days(covered_from=row["covered_from"], covered_until=max(row["covered_from"], end))
 
 
-def count_ended(session: Session, since: datetime | None, until: datetime | None) -> str:
-    """JSON: how many tasks of all tables ended with which status, between two moments (UTC)."""
-    days = days_since(session, since, until)
+def count_ended(session: Session, days: Days, since: datetime | None, until: datetime | None) -> str:
+    """JSON: how many tasks of all tables ended with which status, between two moments (UTC); `days`: those kept."""
     counted = documents.read_in(session, "count_history", **{"from": since, "to": until}, **vars(days))
     return counted or "{}"
 
@@ -43,13 +42,12 @@ class Place:
 
 
 def place_of(
-    session: Session, since: datetime | None, until: datetime | None, *, status: str | None, offset: int
+    session: Session, days: Days, since: datetime | None, until: datetime | None, *, status: str | None, offset: int
 ) -> Place:
     """The same place, of tasks of all tables between two moments (UTC), from where few are left to be passed over."""
     if offset:
-        days = vars(days_since(session, since, until))
         span = {"from": since, "to": until, "status": status}
-        for row in session.run(statement("skip_days"), **span, **days, offset=offset):
+        for row in session.run(statement("skip_days"), **span, **vars(days), offset=offset):
             return Place(before=row["midnight"], offset=offset - row["tasks"])
     return Place(before=until, offset=offset)
 

@@ -12,7 +12,7 @@ from functions.api.schemas.history import Ended, History, HistoryQuery, HistoryS
 from shared import wiring
 from shared.domain.ids import TableName
 from shared.operations import documents
-from shared.operations.history import Place, count_ended, place_of
+from shared.operations.history import Place, count_ended, days_since, place_of
 
 routes = Blueprint("history", __name__)
 _ITEMS = TypeAdapter(list[Ended])
@@ -28,8 +28,9 @@ def get_history(query: HistoryQuery) -> History:
     span = {"from": query.from_, "to": query.to}
     with wiring.store().transaction(statement_timeout=10.0) as session:
         if table is None:
-            counted = count_ended(session, query.from_, query.to)
-            place = place_of(session, query.from_, query.to, status=query.status, offset=query.offset)
+            days = days_since(session, query.from_, query.to)
+            counted = count_ended(session, days, query.from_, query.to)
+            place = place_of(session, days, query.from_, query.to, status=query.status, offset=query.offset)
         else:
             counted = documents.read_in(session, "count_history_of_table", **which, **span) or "{}"
             place = Place(before=query.to, offset=query.offset)

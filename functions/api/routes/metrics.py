@@ -20,7 +20,7 @@ from functions.api.schemas.history import DayFigures, Figures, Metrics, MetricsQ
 from shared import wiring
 from shared.domain.ids import TableName
 from shared.operations import documents
-from shared.operations.history import count_ended, figures_by_day
+from shared.operations.history import count_ended, days_since, figures_by_day
 from shared.sql import statement
 
 routes = Blueprint("metrics", __name__)
@@ -65,7 +65,7 @@ def get_prometheus_metrics() -> Response:
     """Figures for Prometheus, in its text format: the tables' state, and all that ever ended as counters."""
     with wiring.store().transaction(statement_timeout=10.0) as session:
         tables, facts = overview_in(session)
-        ended = count_ended(session, None, None)
+        ended = count_ended(session, days_since(session, None), None, None)
     text = prometheus.text(tables, facts, _COUNTS.validate_json(ended))
     return Response(text, content_type="text/plain; version=0.0.4; charset=utf-8")
 
