@@ -117,7 +117,11 @@ def apply(
     wanted = _read(file)
     before = session.api.get("/config", page_size=1)
     tables = {one["table"]: one for one in session.api.items("/config")}
-    differing = [name for name, changes in wanted.items() if _differs(tables, name, changes)]
+    for name, changes in wanted.items():
+        if name not in tables:
+            raise CommandError(Exit.NOT_FOUND, f"{name} is not registered; refreshctl tables list shows which are")
+        check_names(tables[name], changes)
+    differing = [name for name, changes in wanted.items() if tables[name] | changes != tables[name]]
     if not json:
         for name in differing:
             session.out.line(name)
@@ -133,13 +137,6 @@ def apply(
     if answer.note:
         session.out.line(f"Note: {answer.note}")
     session.out.line(f"{counted(len(differing), 'table')} changed.")
-
-
-def _differs(tables: dict[str, Document], name: str, changes: Document) -> bool:
-    if name not in tables:
-        raise CommandError(Exit.NOT_FOUND, f"{name} is not registered; refreshctl tables list shows which are")
-    check_names(tables[name], changes)
-    return any(tables[name][field] != value for field, value in changes.items())
 
 
 def _read(file: str) -> dict[str, Document]:

@@ -45,6 +45,13 @@ def year(api: Api) -> Api:
     return api
 
 
+def between(since: datetime | None, until: datetime | None) -> str:
+    """The moments as parameters of a call."""
+    return "".join(
+        f"&{name}={moment:%Y-%m-%dT%H:%M:%S.%fZ}" for name, moment in (("from", since), ("to", until)) if moment
+    )
+
+
 def shape(answer: dict[str, Any]) -> dict[str, Any]:
     return {"summary": answer["summary"], "total": answer["pagination"]["total"]}
 
@@ -54,9 +61,7 @@ def test_counts_are_those_of_the_tasks_in_any_span(year: Api) -> None:
     moments = [None, NOW - timedelta(days=33, hours=5), MIDNIGHT - timedelta(days=10), NOW - timedelta(days=2), NOW]
     for since in moments:
         for until in moments:
-            query = "".join(
-                f"&{name}={moment:%Y-%m-%dT%H:%M:%S.%fZ}" for name, moment in (("from", since), ("to", until)) if moment
-            )
+            query = between(since, until)
             counted = Counter(
                 row["status"]
                 for row in tasks
@@ -86,9 +91,7 @@ def test_pages_follow_each_other_without_gap_or_repeat(year: Api) -> None:
 def test_a_deep_page_is_that_of_the_whole_list(
     year: Api, status: str | None, since: datetime | None, until: datetime | None
 ) -> None:
-    query = "".join(
-        f"&{name}={moment:%Y-%m-%dT%H:%M:%S.%fZ}" for name, moment in (("from", since), ("to", until)) if moment
-    ) + (f"&status={status}" if status else "")
+    query = between(since, until) + (f"&status={status}" if status else "")
     year.plane.run("DELETE FROM refresh.refresh_task WHERE finished_at::date IN (current_date - 7, current_date - 20)")
     ended = [
         (row["run_id"], row["finished_at"])

@@ -1,6 +1,7 @@
 """The last task of each table is noted as tasks end, whoever ends them, and nobody waits for it."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pg8000.native
@@ -25,6 +26,17 @@ class Tasks:
 
     def connected(self) -> pg8000.native.Connection:
         return pg8000.native.Connection(**connection_arguments(self.url))
+
+    @contextmanager
+    def another(self, begin: str) -> Iterator[pg8000.native.Connection]:
+        """Somebody else's transaction; it commits when its block ends."""
+        connection = self.connected()
+        try:
+            self.run(begin, connection)
+            yield connection
+            self.run("COMMIT", connection)
+        finally:
+            connection.close()
 
     def run(self, sql: str, connection: pg8000.native.Connection | None = None, **parameters: Any) -> list[list[Any]]:
         return list((connection or self.connection).run(sql, **parameters) or [])
@@ -90,15 +102,10 @@ def test_a_backfill_refreshes_nothing(tasks: Tasks) -> None:
 def test_two_that_end_at_once_do_not_wait_for_each_other(tasks: Tasks) -> None:
     tasks.end(tasks.begin())
     slow, quick, next_one = tasks.begin(), tasks.begin(), tasks.begin()
-    other = tasks.connected()
-    try:
-        tasks.run("BEGIN", other)
+    with tasks.another("BEGIN") as other:
         tasks.end(slow, connection=other)
         tasks.run("SET lock_timeout = 1")
         tasks.end(quick, "failed")
-        tasks.run("COMMIT", other)
-    finally:
-        other.close()
     assert tasks.noted()[0] == quick
     tasks.end(next_one)
     assert tasks.noted() == [next_one]
@@ -107,15 +114,10 @@ def test_two_that_end_at_once_do_not_wait_for_each_other(tasks: Tasks) -> None:
 def test_who_publishes_a_group_is_not_disturbed_by_who_ended_meanwhile(tasks: Tasks) -> None:
     tasks.end(tasks.begin())
     member, meanwhile, next_one = tasks.begin(), tasks.begin(), tasks.begin()
-    group = tasks.connected()
-    try:
-        tasks.run("BEGIN ISOLATION LEVEL REPEATABLE READ", group)
+    with tasks.another("BEGIN ISOLATION LEVEL REPEATABLE READ") as group:
         tasks.run("SELECT FROM refresh.refresh_last_task", group)
         tasks.end(meanwhile, "skipped")
         tasks.end(member, connection=group)
-        tasks.run("COMMIT", group)
-    finally:
-        group.close()
     assert tasks.noted()[0] == member
     tasks.end(next_one)
     assert tasks.noted() == [next_one]
