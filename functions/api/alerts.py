@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from functions.api.machinery_alerts import of_findings, of_machinery
+from functions.api.overview import TableOutline
 from functions.api.schemas.status import Alert, Facts, OverallStatus, Statistics, TableStatus
 from functions.api.table_alerts import of_table
 
 
-def alerts(tables: Sequence[TableStatus], facts: Facts) -> list[Alert]:
-    """Everything that needs a person, the gravest first."""
+def alerts(notable: Sequence[TableStatus], facts: Facts) -> list[Alert]:
+    """Everything that needs a person, the gravest first. `notable`: the tables that there can be one about."""
     found = [*of_machinery(facts), *of_findings(facts)]
-    for table in tables:
+    for table in notable:
         found += of_table(table, now=facts.now, dependents=facts.inputs_not_refreshed.get(table.table, ()))
     return sorted(found, key=lambda alert: (alert.severity != "critical", alert.table or ""))
 
@@ -24,7 +25,7 @@ def overall(found: Sequence[Alert]) -> OverallStatus:
     return "degraded" if found else "healthy"
 
 
-def statistics(tables: Sequence[TableStatus], facts: Facts) -> Statistics:
+def statistics(tables: Sequence[TableOutline], facts: Facts) -> Statistics:
     """Counts over the tables."""
     live = [table for table in tables if table.mode == "live"]
     return Statistics(
@@ -32,7 +33,7 @@ def statistics(tables: Sequence[TableStatus], facts: Facts) -> Statistics:
         live=len(live),
         fresh=sum(not table.is_stale and table.data_as_of is not None and not table.is_missing for table in live),
         stale=sum(table.is_stale for table in live),
-        running=sum(table.progress is not None for table in tables),
+        running=sum(table.is_busy for table in tables),
         failed=sum(table.last_status == "failed" for table in live),
         held=sum(table.last_status == "held" for table in live),
         missing=sum(table.is_missing for table in live),

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import get_args
 
+from functions.api.overview import Overview
 from functions.api.schemas.fields import EndedState
-from functions.api.schemas.status import Facts, TableStatus
+from functions.api.schemas.status import Facts
 
 Sample = tuple[str, float]
 """Labels as they are written, and a value."""
 
 
-def text(tables: Sequence[TableStatus], facts: Facts, ended: Mapping[str, int]) -> str:
+def text(seen: Overview, ended: Mapping[str, int]) -> str:
     """All metrics. Ages are in seconds; a table that has no data yet has no age."""
-    live = [(_label("table", one.table), one) for one in tables if one.mode == "live"]
+    facts = seen.facts
+    live = [(_label("table", one.table), one) for one in seen.tables if one.mode == "live"]
     groups = (
         _metric(
             "refresh_table_data_age_seconds",

@@ -1,9 +1,10 @@
 -- Every table, or one, as it stands: what it does now, how its last refresh (of its own mode) ended, how old its data is. An interval is how often the
 -- table can be refreshed at best: its frequency in whole triggers; it is stale an hour after one has passed. A backfill refreshes nothing, so
--- how it ended says nothing of the table.
+-- how it ended says nothing of the table. `outline` is a list for each of the columns that tables are counted, chosen, ordered and
+-- listed by. `written` has a line for each table as it is answered, of all, none, or those that there can be an alert about or are being refreshed.
 WITH undone AS MATERIALIZED ( -- once, and not for each table
     SELECT table_schema, table_name, (array_agg(p.scanned_snapshot_before ORDER BY p.publish_id))[1] AS data_as_of,
-        (array_agg(json_build_object('run_id', p.run_id, 'at', p.rolled_back_at, 'by', p.rolled_back_by,
+        (array_agg(json_build_object('run_id', p.run_id, 'at', refresh.rfc3339(p.rolled_back_at), 'by', p.rolled_back_by,
             'reason', p.rollback_reason) ORDER BY p.publish_id DESC))[1] AS rolled_back
     FROM (
         SELECT s.table_schema, s.table_name, min(s.refused_at) AS since
@@ -15,7 +16,16 @@ WITH undone AS MATERIALIZED ( -- once, and not for each table
     WHERE p.rolled_back_at >= refused.since
     GROUP BY table_schema, table_name
 )
-SELECT coalesce(json_agg(listed ORDER BY listed."table"), '[]')::text AS document
+SELECT json_build_object(
+        'table', coalesce(array_agg("table"), '{}'), 'handler', coalesce(array_agg(handler), '{}'), 'mode', coalesce(array_agg(mode), '{}'),
+        'status', coalesce(array_agg(status), '{}'), 'last_status', coalesce(array_agg(last_status), '{}'),
+        'last_reason', coalesce(array_agg(last_reason), '{}'), 'is_stale', coalesce(array_agg(is_stale), '{}'),
+        'is_missing', coalesce(array_agg(is_missing), '{}'), 'is_notable', coalesce(array_agg(is_notable), '{}'),
+        'is_busy', coalesce(array_agg(progress IS NOT NULL), '{}'), 'freshness_score', coalesce(array_agg(freshness_score), '{}'),
+        'last_refresh', coalesce(array_agg(last_refresh), '{}'), 'next_refresh', coalesce(array_agg(next_refresh), '{}'),
+        'data_as_of', coalesce(array_agg(data_as_of), '{}'), 'last_data_period', coalesce(array_agg(last_data_period), '{}'),
+        'last_run_id', coalesce(array_agg(last_run_id), '{}'), 'last_finished_at', coalesce(array_agg(last_finished_at), '{}'))::text AS outline,
+    string_agg(row_to_json(listed)::text, E'\n') FILTER (WHERE :written = 'all' OR :written = 'notable' AND is_notable) AS written
 FROM (
     SELECT r.table_schema || '.' || r.table_name AS "table", r.handler, r.mode, r.priority, r.frequency_hours, age.interval_hours,
         CASE WHEN open.status IS NOT NULL THEN open.status
@@ -25,11 +35,11 @@ FROM (
             < now() - make_interval(hours => age.interval_hours + 1) AS is_stale,
         CASE WHEN good.data_as_of IS NULL THEN 0 ELSE round(1000 * least(1, greatest(0,
             2 - date_part('epoch', now() - good.data_as_of) / 3600 / age.interval_hours))) / 1000 END AS freshness_score,
-        coalesce(r.last_refreshed_at, view.last_refreshed_at) AS last_refresh,
-        CASE WHEN r.mode <> 'disabled' THEN r.next_refresh_at END AS next_refresh,
-        good.data_as_of, r.last_data_period,
+        refresh.rfc3339(coalesce(r.last_refreshed_at, view.last_refreshed_at)) AS last_refresh,
+        CASE WHEN r.mode <> 'disabled' THEN refresh.rfc3339(r.next_refresh_at) END AS next_refresh,
+        refresh.rfc3339(good.data_as_of) AS data_as_of, r.last_data_period,
         latest.status AS last_status, latest.reason AS last_reason, latest.run_id AS last_run_id,
-        latest.finished_at AS last_finished_at,
+        refresh.rfc3339(latest.finished_at) AS last_finished_at,
         CASE WHEN latest.status NOT IN ('success', 'no_new_data') THEN left(coalesce(latest.error, latest.reason), 1000) END
             AS recent_error,
         coalesce(quarantined.rows, 0) AS rows_in_quarantine, existing.relname IS NULL AS is_missing,
@@ -65,7 +75,7 @@ FROM (
     ) good
     LEFT JOIN (
         SELECT DISTINCT ON (t.table_schema, t.table_name) t.table_schema, t.table_name, t.status,
-            json_build_object('run_id', t.run_id, 'phase', t.phase, 'attempt', t.attempt, 'started_at', t.started_at,
+            json_build_object('run_id', t.run_id, 'phase', t.phase, 'attempt', t.attempt, 'started_at', refresh.rfc3339(t.started_at),
                 'waiting_for', CASE WHEN t.not_before > now() THEN t.reason END,
                 'slices_total', t.slices_total, 'slices_done', t.slices_total - t.slices_open,
                 'rows_total', slices.rows_total, 'rows_done', slices.rows_done,
@@ -88,7 +98,8 @@ FROM (
     LEFT JOIN LATERAL (
         SELECT held AS document
         FROM (
-            SELECT latest.run_id, latest.held_scopes AS scopes, latest.held_checks AS checks, f.refused_by, f.refused_at,
+            SELECT latest.run_id, latest.held_scopes AS scopes, latest.held_checks AS checks, f.refused_by,
+                refresh.rfc3339(f.refused_at) AS refused_at,
                 f.reason AS refused_because
         ) held
         WHERE latest.held_scopes > 0 AND latest.held_checks IS NOT NULL AND r.mode = 'live'
@@ -97,4 +108,9 @@ FROM (
                 WHERE s.run_id = latest.run_id AND s.table_schema = r.table_schema AND s.table_name = r.table_name))
     ) hold ON true
     WHERE CAST(:schema AS text) IS NULL OR (r.table_schema = :schema AND r.table_name = :name)
+    ORDER BY 1
 ) listed
+CROSS JOIN LATERAL (
+    SELECT progress IS NOT NULL OR mode <> 'live' OR data_as_of IS NULL OR is_stale OR is_missing OR rows_in_quarantine > 0
+        OR last_status IS NULL OR last_status NOT IN ('success', 'no_new_data') AS is_notable
+) notable

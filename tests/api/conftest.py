@@ -15,6 +15,8 @@ from werkzeug.test import TestResponse
 from functions.api.access import Bucket
 from functions.api.app import create_app
 from functions.api.contract import operations
+from functions.api.schemas.status import Status
+from functions.api.table_alerts import of_table
 from shared import wiring
 from shared.domain.errors import InvalidRegistration
 from shared.ports import SourceTable
@@ -61,6 +63,15 @@ class Api:
         answers = operations[endpoint.rpartition(".")[2]].answers
         model = answers.model_validate_json(response.text, strict=True)
         assert loads(model.model_dump_json()) == loads(response.text)
+        if isinstance(model, Status):
+            self._check_alerts(model)
+
+    def _check_alerts(self, status: Status) -> None:
+        """Whatever is wrong with a table is told, though not every table is looked at."""
+        told = {(alert.table, alert.kind) for alert in status.alerts}
+        for table in status.tables:
+            wrong = of_table(table, now=status.generated_at, dependents=())
+            assert {(table.table, alert.kind) for alert in wrong} <= told
 
     def get(self, path: str, **rest: Any) -> Any:
         """The JSON of a call that has to go well."""

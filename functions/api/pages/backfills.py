@@ -9,12 +9,12 @@ from uuid import UUID
 from flask import Blueprint, Response, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
+from functions.api.overview import read_overview
 from functions.api.pages import wrong
 from functions.api.pages.calls import CallRefused, Reply, api, read, send
 from functions.api.pages.going import see_other
 from functions.api.pages.paging import asked_page, of_pagination
 from functions.api.pages.render import page
-from functions.api.routes.status import overview
 
 routes = Blueprint("backfills", __name__)
 _BACKFILLS = 25
@@ -100,7 +100,7 @@ def _range(given: Mapping[str, str]) -> dict[str, str]:
 def _form(*, given: Mapping[str, str], reply: Reply | None = None) -> Response:
     if reply is not None and reply.status not in (404, 409, 422):
         raise CallRefused(reply)
-    tables, _ = overview()
+    tables = read_overview(written="none").tables
     return page(
         "backfill_new.html",
         status=200 if reply is None else reply.status,

@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
+from functions.api.overview import TableOutline
 from functions.api.pages.words import State, state
-from functions.api.schemas.status import TableStatus
 
 WIDTH = 1000.0
 """Of every picture, in its own units: it is as wide as its place."""
@@ -25,7 +25,7 @@ class Share:
     width: float
 
 
-def shares(tables: Sequence[TableStatus], differing: Set[str] = frozenset()) -> list[Share]:
+def shares(tables: Sequence[TableOutline], differing: Set[str] = frozenset()) -> list[Share]:
     """The tables by how they stand, as parts of one bar; even the smallest can be seen.
 
     `differing`: those that a verification has found not to hold what their sources have.
@@ -58,7 +58,7 @@ def shares(tables: Sequence[TableStatus], differing: Set[str] = frozenset()) -> 
     return parts
 
 
-def _standing(one: TableStatus) -> str:
+def _standing(one: TableOutline) -> str:
     if one.is_missing:
         return "missing"
     if one.is_stale:

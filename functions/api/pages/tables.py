@@ -7,12 +7,12 @@ from typing import Any
 
 from flask import Blueprint, Response
 
+from functions.api.overview import read_status
 from functions.api.pages import days
 from functions.api.pages.calls import api, offers, read
 from functions.api.pages.paging import asked_page, of_pagination
 from functions.api.pages.render import page
 from functions.api.problems import not_found
-from functions.api.routes.status import status_of
 from functions.api.schemas.status import TableStatus
 from shared import wiring
 from shared.domain.ids import TableName
@@ -50,7 +50,7 @@ def show(table: str) -> Response:
 
 
 def _status(name: TableName) -> TableStatus:
-    found = status_of(name)
+    found = read_status(name)
     if found is None:
         raise not_found(f"{name} is not registered.")
     return found

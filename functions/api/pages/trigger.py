@@ -9,10 +9,10 @@ from uuid import UUID
 from flask import Blueprint, Response, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
+from functions.api.overview import read_overview
 from functions.api.pages.calls import api, read, send
 from functions.api.pages.going import see_other
 from functions.api.pages.render import page
-from functions.api.routes.status import overview
 
 routes = Blueprint("trigger", __name__)
 _LISTED = 200
@@ -47,12 +47,12 @@ def _tables(form: Any) -> list[str]:
 
 
 def _form(*, chosen: list[str], problem: Any = None, status: int = 200, everything: bool | None = None) -> Response:
-    tables, facts = overview()
-    live = [one for one in tables if one.mode != "disabled"]
+    seen = read_overview(written="none")
+    live = [one for one in seen.tables if one.mode != "disabled"]
     named = {one.table: one for one in live}
     return page(
         "trigger.html",
-        now=facts.now,
+        now=seen.facts.now,
         status=status,
         problem=problem,
         live=live,
@@ -64,7 +64,7 @@ def _form(*, chosen: list[str], problem: Any = None, status: int = 200, everythi
         forced="force" in request.values,
         once=token_urlsafe(16),
         last=_last(chosen),
-        busy=[one.table for one in live if one.progress is not None],
+        busy=[one.table for one in live if one.is_busy],
         never=[one.table for one in live if one.data_as_of is None],
     )
 

@@ -13,7 +13,7 @@ from pydantic_core import from_json
 from functions.api import prometheus
 from functions.api.contract import call
 from functions.api.figures import success_rate, usd
-from functions.api.routes.status import overview_in
+from functions.api.overview import read_overview_in
 from functions.api.schemas.document import PrometheusText
 from functions.api.schemas.fields import Pagination
 from functions.api.schemas.history import DayFigures, Figures, Metrics, MetricsQuery, TableFigures
@@ -64,9 +64,9 @@ def get_metrics(query: MetricsQuery) -> Metrics:
 def get_prometheus_metrics() -> Response:
     """Figures for Prometheus, in its text format: the tables' state, and all that ever ended as counters."""
     with wiring.store().transaction(statement_timeout=10.0) as session:
-        tables, facts = overview_in(session)
+        seen = read_overview_in(session, written="none")
         ended = count_ended(session, days_since(session, None), None, None)
-    text = prometheus.text(tables, facts, _COUNTS.validate_json(ended))
+    text = prometheus.text(seen, _COUNTS.validate_json(ended))
     return Response(text, content_type="text/plain; version=0.0.4; charset=utf-8")
 
 
