@@ -111,6 +111,6 @@ FROM (
     ORDER BY 1
 ) listed
 CROSS JOIN LATERAL (
-    SELECT progress IS NOT NULL OR mode <> 'live' OR data_as_of IS NULL OR is_stale OR is_missing OR rows_in_quarantine > 0
+    SELECT progress IS NOT NULL OR mode <> 'live' OR is_stale OR is_missing OR rows_in_quarantine > 0
         OR last_status IS NULL OR last_status NOT IN ('success', 'no_new_data') AS is_notable
 ) notable

@@ -76,8 +76,8 @@ def test_a_table_cannot_be_fresher_than_the_trigger_makes_it(api: Api) -> None:
 
 
 def test_what_failed_was_held_or_warned(api: Api) -> None:
-    api.plane.register("a", "b", "c", "d")
-    for name, status in (("a", "failed"), ("b", "held"), ("c", "warning"), ("d", "success")):
+    api.plane.register("a", "b", "c", "d", "e")
+    for name, status in (("a", "failed"), ("b", "held"), ("c", "warning"), ("d", "success"), ("e", "skipped")):
         refreshed(api, name, hours_ago=1, status=status)
     overall, alerts = overview(api)
     assert overall == "failing"
@@ -85,6 +85,7 @@ def test_what_failed_was_held_or_warned(api: Api) -> None:
         ("critical", "failed", "public.a"),
         ("warning", "held", "public.b"),
         ("warning", "quarantined", "public.c"),
+        ("warning", "skipped", "public.e"),
     ]
     assert all(one["what_to_do"] for one in api.get("/api/refresh/status")["alerts"])
     assert table(api, "a")["recent_error"] == "test"
