@@ -17,6 +17,12 @@ _COUNTS = """
         sum({what})::bigint AS rows
     FROM pg_stat_user_tables WHERE schemaname = 'refresh' GROUP BY 1
 """
+_MONTH = """
+    INSERT INTO refresh.refresh_audit_log (at, run_id, table_schema, table_name, event, status, details)
+    SELECT now(), gen_random_uuid(), 'bench', 'table_' || i % 100, 'task_success', 'success', '{"phase": "publishing"}'
+    FROM generate_series(1, 5000) AS i
+"""
+"""As much as a month has in its middle: on its first day its partition is a few pages, which are rightly read through."""
 TABLES = 100
 
 
@@ -26,6 +32,10 @@ def year_url(postgres: Postgres, migrated_template: str) -> Iterator[str]:
     name = "year_of_history"
     url = postgres.ensure_database(name, template=migrated_template)
     seed(url, tables=TABLES)
+    store = PostgresStore(url)
+    rows(store, _MONTH)
+    rows(store, "ANALYZE refresh.refresh_audit_log")
+    store.close()
     yield url
     postgres.drop_database(name)
 
