@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import compress
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 from pydantic import TypeAdapter
 from pydantic_core import from_json
 
 from functions.api.schemas.status import Facts, TableStatus
+from functions.api.written import records
 from shared import wiring
 from shared.domain.ids import TableName
 from shared.domain.webhooks import DISABLED_BY_HAND
@@ -22,6 +23,7 @@ from shared.sql import statement
 
 type Which = Literal["none", "notable", "all"]
 _ALL = {"schema": None, "name": None}
+_TIMEOUT_SECONDS = 10.0
 _TABLES = TypeAdapter(list[TableStatus])
 _TIMES = ("last_refresh", "next_refresh", "data_as_of", "last_finished_at")
 
@@ -69,20 +71,21 @@ class Overview:
 
 def read_overview(*, written: Which) -> Overview:
     """The overview, in a transaction of its own. `written`: the tables of which more than outlines is needed."""
-    with wiring.store().transaction(statement_timeout=10.0) as session:
+    with wiring.store().transaction(statement_timeout=_TIMEOUT_SECONDS) as session:
         return read_overview_in(session, written=written)
 
 
 def read_overview_in(session: Session, *, written: Which) -> Overview:
     """The same in the caller's transaction."""
     now = datetime.now(UTC)
-    due = _schedule().floor(now)
-    hours = _schedule().hours(now)
-    tables = session.run_prepared(statement("read_status_tables"), **_ALL, written=written, trigger_hours=hours)[0]
+    schedule = _schedule()
+    due = schedule.floor(now)
+    which = _ALL | {"written": written, "trigger_hours": schedule.hours(now)}
+    tables = session.run_prepared(statement("read_status_tables"), **which)[0]
     daily = {"daily_due_at": due, "daily_key": daily_key(due)}
     facts = documents.read_prepared(session, "read_status_facts", **daily, disabled_by_hand=DISABLED_BY_HAND)
     return Overview(
-        tables=tuple(_outlines(from_json(tables["outline"]))),
+        tables=records(TableOutline, from_json(tables["outline"]), times=_TIMES),
         written=_lines(tables["written"]),
         facts=Facts.model_validate_json(facts or "{}"),
     )
@@ -92,15 +95,9 @@ def read_status(table: TableName) -> TableStatus | None:
     """One table; None when it is not registered."""
     which = {"schema": table.schema, "name": table.name}
     hours = _schedule().hours(datetime.now(UTC))
-    with wiring.store().transaction(statement_timeout=10.0) as session:
+    with wiring.store().transaction(statement_timeout=_TIMEOUT_SECONDS) as session:
         rows = session.run(statement("read_status_tables"), **which, written="all", trigger_hours=hours)
     return next(iter(_read(_lines(rows[0]["written"]))), None)
-
-
-def _outlines(columns: Mapping[str, Sequence[Any]]) -> Iterator[TableOutline]:
-    times = {name: map(_time, columns[name]) for name in _TIMES}
-    read = (times.get(name, columns[name]) for name in TableOutline._fields)
-    return map(TableOutline._make, zip(*read, strict=True))
 
 
 def _lines(text: str | None) -> Sequence[str]:
@@ -111,10 +108,6 @@ def _lines(text: str | None) -> Sequence[str]:
 def _read(written: Iterable[str]) -> list[TableStatus]:
     """Together; one by one they take twice as long."""
     return _TABLES.validate_json(f"[{','.join(written)}]")
-
-
-def _time(text: str | None) -> datetime | None:
-    return None if text is None else datetime.fromisoformat(text)
 
 
 def _schedule() -> Schedule:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from functions.api.pages import parallel
-from functions.api.pages.outline import Outline, TableOutline, in_order
+from functions.api.pages.outline import Outline, TaskOutline, in_order
 
 BEGIN = datetime(2025, 6, 2, 4, tzinfo=UTC)
 
@@ -14,9 +14,9 @@ def at(seconds: float | None) -> datetime | None:
     return None if seconds is None else BEGIN + timedelta(seconds=seconds)
 
 
-def table(name: str, status: str, started: float | None = None, finished: float | None = None) -> TableOutline:
+def table(name: str, status: str, started: float | None = None, finished: float | None = None) -> TaskOutline:
     lasted = None if started is None else round(1000 * ((120 if finished is None else finished) - started))
-    return TableOutline(name, status, at(started), at(finished), lasted)
+    return TaskOutline(name, status, at(started), at(finished), lasted)
 
 
 TABLES = (

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from pydantic_core import from_json
 
+from functions.api.written import records
 from shared.operations import documents
 from shared.ports import Session
 
@@ -19,7 +20,7 @@ _WELL = _GRAVE.index("success")
 _LAST = datetime.max.replace(tzinfo=UTC)
 
 
-class TableOutline(NamedTuple):
+class TaskOutline(NamedTuple):
     """A table of a run. A tuple, because a run has a thousand."""
 
     table: str
@@ -33,7 +34,7 @@ class TableOutline(NamedTuple):
 class Outline:
     """All tables of a run, the modes that they have, and the sums of their rows by name."""
 
-    tables: tuple[TableOutline, ...]
+    tables: tuple[TaskOutline, ...]
     modes: frozenset[str]
     totals: dict[str, int]
 
@@ -48,24 +49,18 @@ def read_outline(session: Session, run_id: UUID) -> Outline:
     text = documents.read_in(session, "read_run_outline", run_id=run_id)
     assert text is not None, "sums of nothing are a row as well"
     read = from_json(text)
-    of = read["tables"]
-    times = (map(_time, of[name]) for name in ("started_at", "finished_at"))
-    rows = zip(of["table"], of["status"], *times, of["duration_ms"], strict=True)
-    return Outline(tables=tuple(map(TableOutline._make, rows)), modes=frozenset(read["modes"]), totals=read["totals"])
+    tables = records(TaskOutline, read["tables"], times=("started_at", "finished_at"))
+    return Outline(tables=tables, modes=frozenset(read["modes"]), totals=read["totals"])
 
 
-def in_order(tables: Iterable[TableOutline], *, slowest: bool) -> list[TableOutline]:
+def in_order(tables: Iterable[TaskOutline], *, slowest: bool) -> list[TaskOutline]:
     """What needs somebody first, then what goes on, then what went well, each as begun; or the slowest first."""
     return sorted(tables, key=_slowness if slowest else _gravity)
 
 
-def _gravity(one: TableOutline) -> tuple[int, datetime, str]:
+def _gravity(one: TaskOutline) -> tuple[int, datetime, str]:
     return (min(_GRAVE.index(one.status), _WELL), one.started_at or _LAST, one.table)
 
 
-def _slowness(one: TableOutline) -> tuple[int, str]:
+def _slowness(one: TaskOutline) -> tuple[int, str]:
     return (-(one.duration_ms or 0), one.table)
-
-
-def _time(text: str | None) -> datetime | None:
-    return None if text is None else datetime.fromisoformat(text)

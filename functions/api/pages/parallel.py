@@ -9,7 +9,7 @@ from itertools import accumulate
 from operator import sub
 from typing import Any
 
-from functions.api.pages.outline import TableOutline
+from functions.api.pages.outline import TaskOutline
 
 COLUMNS = 120
 HEIGHT = 40.0
@@ -32,7 +32,7 @@ class Parallel:
     most: int
 
 
-def of(run: Mapping[str, Any], tables: Sequence[TableOutline], *, now: datetime) -> Parallel:
+def of(run: Mapping[str, Any], tables: Sequence[TaskOutline], *, now: datetime) -> Parallel:
     """The picture of a run, as far as it is."""
     start = datetime.fromisoformat(run["created_at"])
     end = now if run["finished_at"] is None else datetime.fromisoformat(run["finished_at"])

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from functions.api.pages.words import Tone, state
+from functions.api.written import time_of
 
 WIDTH = 100.0
 """The picture is as wide as its place: places in it are per cent."""
@@ -57,7 +58,7 @@ class Timeline:
 
 def of(run: Mapping[str, Any], tables: Sequence[Mapping[str, Any]], *, now: datetime) -> Timeline:
     """The picture of a run, as far as it is."""
-    start, end = _time(run["created_at"]), _time(run["finished_at"]) or now
+    start, end = time_of(run["created_at"]), time_of(run["finished_at"]) or now
     assert start is not None, "every run was made at some time"
     scale = _Scale(start=start, end=max(end, start + timedelta(seconds=1)))
     return Timeline(bars=tuple(_bar(one, scale) for one in tables), ticks=scale.ticks())
@@ -87,7 +88,7 @@ class _Scale:
 
 
 def _bar(one: Mapping[str, Any], scale: _Scale) -> Bar:
-    created, started, finished = (_time(one[name]) for name in ("created_at", "started_at", "finished_at"))
+    created, started, finished = (time_of(one[name]) for name in ("created_at", "started_at", "finished_at"))
     how = state(one["status"])
     return Bar(
         table=one,
@@ -100,7 +101,7 @@ def _bar(one: Mapping[str, Any], scale: _Scale) -> Bar:
 def _slice(part: Mapping[str, Any], scale: _Scale) -> Span | None:
     tone: Tone = {"done": "good", "running": "busy"}.get(part["status"], "calm")  # type: ignore[assignment]
     title = f"slice {part['slice_no']}: {part['rows_received']} of {part['rows_expected']} rows, {part['status']}"
-    return scale.span(_time(part["started_at"]), _time(part["finished_at"]), tone, title)
+    return scale.span(time_of(part["started_at"]), time_of(part["finished_at"]), tone, title)
 
 
 def _label(seconds: int) -> str:
@@ -110,7 +111,3 @@ def _label(seconds: int) -> str:
     if minutes:
         return f"{minutes} min {rest} s" if rest else f"{minutes} min"
     return f"{rest} s"
-
-
-def _time(text: str | None) -> datetime | None:
-    return None if text is None else datetime.fromisoformat(text)
