@@ -22,7 +22,7 @@ _MONTH = """
     SELECT now(), gen_random_uuid(), 'bench', 'table_' || i % 100, 'task_success', 'success', '{"phase": "publishing"}'
     FROM generate_series(1, 5000) AS i
 """
-"""As much as a month has in its middle: on its first day its partition is a few pages, which are rightly read through."""
+"""As much as a month has in its middle: on its first day it is a few pages, which are rightly read through."""
 TABLES = 100
 
 
